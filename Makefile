@@ -1,0 +1,69 @@
+# Modern ConvNets: `make help` lists what can be made.
+
+PYTHON ?= python3
+JOBS ?= 2
+BIN := .venv/bin
+READY := .venv/.ready
+EXTRAS := tensorflow,book,test
+
+.DEFAULT_GOAL := help
+.PHONY: help book test lesson serve pair lint bench lock clean test-site test-backends
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' \
+		| awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
+
+$(READY): pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 10) <= v <= (3, 13) else "Python 3.10 to 3.13 is needed; this is %d.%d. Name another one: make PYTHON=python3.12 book" % v)'
+	@echo "Making the environment in .venv: usually 2 to 4 minutes, only once."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --disable-pip-version-check \
+		--constraint requirements.lock --editable ".[$(EXTRAS)]" \
+		|| { echo "The environment could not be made: see the message above, then call make again."; exit 1; }
+	@touch $@
+
+book: $(READY) ## execute the lessons and build the site (about 6 minutes the first time)
+	@$(BIN)/python tools/build_book.py
+
+test: $(READY) ## run every test, each lesson untouched and solved (about 5 minutes)
+	@echo "Running all tests on $(JOBS) processes: usually 5 minutes on two cores."
+	@COURSE_PROFILE=smoke COURSE_CHECK=blank $(BIN)/python -m pytest --nbmake \
+		-n $(JOBS) --dist worksteal -q lessons tests
+
+lesson: $(READY) pair ## execute one lesson, make lesson L=02
+	@test -n "$(L)" || { echo "Say which lesson: make lesson L=02"; exit 2; }
+	@$(BIN)/python tools/run_lessons.py --again $(L)
+
+serve: ## show the built site at http://localhost:8000
+	@test -e _build/html/index.html || { echo "There is no site yet: call make book first."; exit 2; }
+	@echo "The site is at http://localhost:8000 (stop with Ctrl-C)."
+	@$(PYTHON) -m http.server --bind 127.0.0.1 --directory _build/html 8000
+
+pair: $(READY) ## write each lesson's notebook from its Markdown
+	@$(BIN)/python tools/pair.py
+
+lint: $(READY) ## check style and types as the pre-commit hooks do
+	@$(BIN)/python -m pip install --quiet --constraint requirements.lock ruff mypy
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+test-site: $(READY) ## check the built site (call make book first)
+	@test -e _build/html/index.html || { echo "There is no site yet: call make book first."; exit 2; }
+	@$(BIN)/python -m pytest -q tests/site
+
+test-backends: $(READY) ## run the package's tests on JAX and PyTorch (installs both)
+	@$(BIN)/python -m pip install --quiet --constraint requirements.lock jax torch
+	@for backend in jax torch; do \
+		echo "Running the package's tests on $$backend: usually 2 to 4 minutes."; \
+		KERAS_BACKEND=$$backend $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q \
+			-m "not notebook" tests || exit 1; \
+	done
+
+bench: $(READY) ## measure everything again and write results/ (about 25 minutes)
+	@$(BIN)/python -m benchmarks
+
+lock: ## pin all versions anew in requirements.lock (needs uv)
+	@uv pip compile --universal --all-extras --python-version 3.10 --upgrade --quiet \
+		--no-header --no-annotate pyproject.toml --output-file requirements.lock
+
+clean: ## remove everything that was built, but not the environment
+	@rm -rf _build .pytest_cache

@@ -1,0 +1,249 @@
+"""Measure what the course promises, and write the tables of the book's appendix.
+
+    python -m benchmarks              everything (about 25 minutes on two cores)
+    python -m benchmarks lessons      only these: package, checks, lessons, book
+
+Results go to results/benchmarks.json (tables, shown in the book) and
+results/lesson_times.json (quoted at the top of each lesson). What is not measured in a
+run keeps its earlier table. Measure on a machine that does nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import datetime
+import io
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from importlib import metadata
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "results"
+sys.path.insert(0, str(ROOT / "tools"))
+
+PARTS = ("package", "checks", "lessons", "book")
+PACKAGES = ("course-utils", "tensorflow", "keras", "numpy", "jupyter-book")
+
+
+def provenance(arguments: list[str]) -> dict:
+    """Return what a reader needs to judge or repeat the figures."""
+    commit = subprocess.run(
+        ["git", "describe", "--always", "--dirty"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    return {
+        "command": " ".join(["python -m benchmarks", *arguments]),
+        "date": datetime.date.today().isoformat(),
+        "commit": commit.stdout.strip(),
+        "hardware": f"{_cpu()}, {_cores()} cores, {_memory():.0f} GiB",
+        "versions": {
+            "python": platform.python_version(),
+            **{name: metadata.version(name) for name in PACKAGES},
+        },
+        "data": "local mirror" if os.environ.get("COURSE_DATA") else "no mirror",
+    }
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _memory() -> float:
+    import psutil
+
+    return psutil.virtual_memory().total / 2**30
+
+
+def _cpu() -> str:
+    with contextlib.suppress(OSError, StopIteration):
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        line = next(line for line in lines if line.startswith("model name"))
+        return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def measure_package() -> list[dict]:
+    """Import time of the package, and throughput of the renderer."""
+    code = (
+        "import time; t = time.perf_counter(); import course_utils, numpy;"
+        "from course_utils import setup, load, check, hint;"
+        "print(time.perf_counter() - t)"
+    )
+    times = []
+    for _ in range(11):
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        )
+        times.append(float(done.stdout))
+    rows = [["import course_utils, NumPy included", f"{_median_ms(times)} ms"]]
+
+    # One core, as promised: NumPy's threads would otherwise help.
+    render = (
+        "import time; from course_utils import shapes;"
+        "shapes.render(256, size={size}); t = time.perf_counter();"
+        "shapes.render({n}, size={size}); print({n} / (time.perf_counter() - t))"
+    )
+    one_core = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    for size, n in ((32, 4000), (64, 2000), (180, 200)):
+        rates = [
+            float(
+                subprocess.run(
+                    [sys.executable, "-c", render.format(size=size, n=n)],
+                    capture_output=True,
+                    text=True,
+                    check=True,
+                    env=one_core,
+                ).stdout
+            )
+            for _ in range(3)
+        ]
+        label = f"render shapes, {size}×{size}, one core"
+        rows.append([label, f"{statistics.median(rates):,.0f} images/s"])
+    return [{"title": "Package", "columns": ["What", "Median"], "rows": rows}]
+
+
+def _median_ms(seconds: list[float]) -> str:
+    return f"{statistics.median(seconds) * 1000:.0f}"
+
+
+def measure_checks() -> list[dict]:
+    """Latency of each exercise's check on its canonical solution."""
+    import solutions_of  # in tools
+
+    from course_utils import check, setup
+
+    with contextlib.redirect_stdout(io.StringIO()):
+        setup()
+    rows = []
+    for lesson, name in solutions_of.exercises():
+        answer = solutions_of.answer(lesson, name)
+        times = []
+        for _ in range(4):
+            started = time.perf_counter()
+            result = check(name, answer)
+            times.append(time.perf_counter() - started)
+        first, later = times[0], statistics.median(times[1:])
+        state = str(getattr(result.state, "value", result.state))
+        rows.append([name, state, f"{first:.2f} s", f"{later:.2f} s"])
+    columns = ["Exercise", "State", "First check", "Later checks (median of 3)"]
+    return [{"title": "Checks", "columns": columns, "rows": rows}]
+
+
+def run_lesson(path: Path, profile: str) -> dict:
+    """Execute a lesson alone; return its seconds and peak memory in MiB."""
+    import psutil
+    from nbclient import NotebookClient
+    from nbformat import read
+
+    peak, ended = 0, threading.Event()
+
+    def watch() -> None:
+        nonlocal peak
+        me = psutil.Process()
+        while not ended.wait(0.2):
+            with contextlib.suppress(psutil.Error):
+                kernels = me.children(recursive=True)
+                peak = max(peak, sum(child.memory_info().rss for child in kernels))
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    started = time.perf_counter()
+    client = NotebookClient(read(path, 4), timeout=1200, kernel_name="python3")
+    client.execute(env={**os.environ, "COURSE_PROFILE": profile})
+    seconds = time.perf_counter() - started
+    ended.set()
+    watcher.join()
+    return {"seconds": round(seconds, 1), "memory_mib": round(peak / 2**20)}
+
+
+def measure_lessons() -> list[dict]:
+    """Time and peak memory of each lesson in each profile this machine can run."""
+    from course_utils import setup
+
+    with contextlib.redirect_stdout(io.StringIO()):
+        device = setup().device
+    profiles = ("smoke", "quick") if device.startswith("CPU") else ("quick", "full")
+    recorded = RESULTS / "lesson_times.json"
+    times = json.loads(recorded.read_text()) if recorded.exists() else {"lessons": {}}
+    rows = []
+    for path in sorted((ROOT / "lessons").glob("*.ipynb")):
+        for profile in profiles:
+            print(f"  {path.stem} in {profile} …", flush=True)
+            found = run_lesson(path, profile)
+            times["lessons"].setdefault(path.stem, {})[profile] = {
+                **found,
+                "device": device,
+                "date": datetime.date.today().isoformat(),
+            }
+            seconds, memory = f"{found['seconds']:.0f} s", found["memory_mib"]
+            rows.append([path.stem, profile, seconds, f"{memory:,} MiB"])
+    recorded.write_text(json.dumps(times, indent=2, sort_keys=True) + "\n")
+    columns = ["Lesson", "Profile", "All cells", "Peak memory"]
+    title = f"Lessons, each alone, on {device}"
+    return [{"title": title, "columns": columns, "rows": rows}]
+
+
+def measure_book() -> list[dict]:
+    """A cold `make book` in a fresh clone, then warm, then after an edit of prose."""
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        clone = Path(folder) / "course"
+        subprocess.run(["git", "clone", "--quiet", ROOT, clone], check=True)
+        steps = [
+            ("environment (make)", ["make", ".venv/.ready"]),
+            ("cold make book, environment made", ["make", "book"]),
+            ("make book again, nothing changed", ["make", "book"]),
+            ("make book after an edit of prose", ["make", "book"]),
+        ]
+        for label, command in steps:
+            if "edit" in label:
+                lesson = next((clone / "lessons").glob("02_*.md"))
+                text = lesson.read_text(encoding="utf-8")
+                edited = text.replace("## Take-away\n", "## Take-away\n\nIn short:\n")
+                lesson.write_text(edited, encoding="utf-8")
+            print(f"  {label} …", flush=True)
+            started = time.perf_counter()
+            subprocess.run(command, cwd=clone, check=True, stdout=subprocess.DEVNULL)
+            rows.append([label, f"{time.perf_counter() - started:.0f} s"])
+        shutil.rmtree(clone / ".venv", ignore_errors=True)
+    return [{"title": "Book", "columns": ["Step", "Time"], "rows": rows}]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; return its exit status."""
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=[])
+    parts = parser.parse_args(arguments).parts or list(PARTS)
+    RESULTS.mkdir(exist_ok=True)
+    target = RESULTS / "benchmarks.json"
+    old = json.loads(target.read_text()) if target.exists() else {"tables": []}
+    tables = {table["part"]: table for table in old["tables"]}
+    for part in parts:
+        print(f"Measuring: {part}", flush=True)
+        for table in globals()[f"measure_{part}"]():
+            tables[part] = {"part": part, **table, "provenance": provenance(parts)}
+        # After each part, so that a run that is stopped keeps what it has.
+        written = {
+            "provenance": provenance(parts),
+            "tables": [tables[name] for name in PARTS if name in tables],
+        }
+        target.write_text(json.dumps(written, indent=2, ensure_ascii=False) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,55 @@
+"""The shared package of Modern ConvNets, an executable course.
+
+Importing it is cheap: no framework is loaded until something that needs one is used.
+The names that lessons use most are importable from here; the rest lives in the
+submodules `data`, `shapes`, `gradients`, `blocks`, `training`, `plots`, `exercises`
+and `grading`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+# Where each public name lives. Looked up on first use (PEP 562), so that
+# `import course_utils` stays in the milliseconds.
+_HOME = {
+    "setup": "runtime",
+    "report": "runtime",
+    "load": "data",
+    "fit": "training",
+    "check": "exercises",
+    "hint": "exercises",
+    "show_source": "gradients",
+    "residual_block": "blocks",
+}
+_MODULES = (
+    "blocks",
+    "data",
+    "exercises",
+    "gradients",
+    "grading",
+    "plots",
+    "runtime",
+    "shapes",
+    "training",
+)
+
+__all__ = ["__version__", *_HOME, *_MODULES]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        module = importlib.import_module(f"{__name__}.{_HOME[name]}")
+        value = getattr(module, name)
+        globals()[name] = value
+        return value
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,220 @@
+"""Checks of arguments, with one shape of error for the whole package.
+
+Every message names the argument, says what was expected and what came, so that a
+learner can mend the call without reading our source.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import numbers
+import os
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NoReturn
+
+import numpy as np
+
+_LONGEST = 80
+
+
+def describe(value: Any) -> str:
+    """Return a short description of any value, even one whose `repr` fails."""
+    kind = type(value).__name__
+    try:
+        if value is None:
+            return "None"
+        if isinstance(value, np.ndarray):
+            return f"an array of shape {value.shape} and dtype {value.dtype}"
+        if hasattr(value, "shape") and hasattr(value, "dtype"):
+            return f"a {kind} of shape {tuple(value.shape)} and dtype {value.dtype}"
+        text = repr(value)
+    except Exception:
+        return f"a {kind}"
+    if len(text) > _LONGEST:
+        text = text[: _LONGEST - 1] + "…"
+    return f"{text} ({kind})"
+
+
+def _message(argument: str, expected: str, received: Any) -> str:
+    came = received if isinstance(received, _Said) else describe(received)
+    return f"`{argument}`: expected {expected}, got {came}."
+
+
+class _Said(str):
+    """A description that is already words, not a value to describe."""
+
+
+def fail(argument: str, expected: str, received: Any) -> NoReturn:
+    """Raise a ValueError about `argument` in the package's one shape."""
+    raise ValueError(_message(argument, expected, received))
+
+
+def fail_with_words(argument: str, expected: str, came: str) -> NoReturn:
+    """Raise a ValueError whose `came` part is given in words."""
+    raise ValueError(_message(argument, expected, _Said(came)))
+
+
+def fail_type(argument: str, expected: str, received: Any) -> NoReturn:
+    """Raise a TypeError about `argument` in the package's one shape."""
+    raise TypeError(_message(argument, expected, received))
+
+
+def _range(low: float | None, high: float | None) -> str:
+    if low is not None and high is not None:
+        return f" from {low} to {high}"
+    if low is not None:
+        return f" of at least {low}"
+    if high is not None:
+        return f" of at most {high}"
+    return ""
+
+
+def integer(
+    argument: str, value: Any, low: int | None = None, high: int | None = None
+) -> int:
+    """Return `value` as an int within [low, high]; booleans and floats are refused."""
+    expected = "an integer" + _range(low, high)
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
+        fail_type(argument, expected, value)
+    if (low is not None and value < low) or (high is not None and value > high):
+        fail(argument, expected, value)
+    return int(value)
+
+
+def number(
+    argument: str, value: Any, low: float | None = None, high: float | None = None
+) -> float:
+    """Return `value` as a finite float within [low, high]."""
+    expected = "a finite number" + _range(low, high)
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
+        fail_type(argument, expected, value)
+    value = float(value)
+    if not math.isfinite(value):
+        fail(argument, expected, value)
+    if (low is not None and value < low) or (high is not None and value > high):
+        fail(argument, expected, value)
+    return value
+
+
+def choice(argument: str, value: Any, options: Iterable[Any]) -> Any:
+    """Return `value` if it is one of `options`; the error names close matches."""
+    options = list(options)
+    if isinstance(value, str) or value is None or isinstance(value, numbers.Number):
+        if value in options:
+            return value
+    listed = ", ".join(repr(option) for option in options)
+    close = difflib.get_close_matches(str(value), [str(o) for o in options], n=1)
+    hint = f" (did you mean {close[0]!r}?)" if close and isinstance(value, str) else ""
+    error = ValueError if isinstance(value, str) else TypeError
+    raise error(_message(argument, f"one of {listed}{hint}", value))
+
+
+def string(argument: str, value: Any) -> str:
+    """Return `value` if it is a string with something in it."""
+    if not isinstance(value, str):
+        fail_type(argument, "a text (str)", value)
+    if not value.strip():
+        fail(argument, "a text that is not empty", value)
+    return value
+
+
+def boolean(argument: str, value: Any) -> bool:
+    """Return `value` if it is True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        fail_type(argument, "True or False", value)
+    return bool(value)
+
+
+def function(argument: str, value: Any) -> Callable[..., Any]:
+    """Return `value` if it can be called."""
+    if not callable(value):
+        fail_type(argument, "a function", value)
+    return value
+
+
+def array(
+    argument: str,
+    value: Any,
+    *,
+    ndim: int | tuple[int, ...] | None = None,
+    shape: Sequence[int | None] | None = None,
+    finite: bool = True,
+    dtype: Any = None,
+) -> np.ndarray:
+    """Return `value` as a NumPy array, refusing empty, ragged and NaN input.
+
+    Args:
+        argument: the name to use in the error.
+        value: anything `np.asarray` or a Keras backend can turn into numbers.
+        ndim: the number of axes, or the allowed ones.
+        shape: the expected shape; None stands for any length.
+        finite: whether NaN and infinity are refused.
+        dtype: convert to this type at the end.
+    """
+    expected = "a numeric array"
+    if shape is not None:
+        words = ", ".join("any" if n is None else str(n) for n in shape)
+        expected += f" of shape ({words})"
+        ndim = len(shape)
+    elif ndim is not None:
+        allowed = (ndim,) if isinstance(ndim, int) else ndim
+        expected += " with " + " or ".join(str(n) for n in allowed) + " axes"
+    if value is None or isinstance(value, (str, bytes, dict, set)):
+        fail_type(argument, expected, value)
+    try:
+        if hasattr(value, "detach"):  # a PyTorch tensor that may track gradients
+            value = value.detach().cpu()
+        result = np.asarray(value)
+    except Exception as error:
+        raise TypeError(_message(argument, expected, value)) from error
+    if result.dtype.kind not in "buif":
+        fail_type(argument, expected, value)
+    if ndim is not None:
+        allowed = (ndim,) if isinstance(ndim, int) else ndim
+        if result.ndim not in allowed:
+            fail(argument, expected, result)
+    if shape is not None:
+        for length, wanted in zip(result.shape, shape, strict=True):
+            if wanted is not None and length != wanted:
+                fail(argument, expected, result)
+    if result.size == 0:
+        fail_with_words(
+            argument, expected + " that is not empty", f"an empty one, {result.shape}"
+        )
+    if finite and result.dtype.kind == "f":
+        bad = int(result.size - np.isfinite(result).sum())
+        if bad:
+            fail_with_words(
+                argument,
+                expected + " of finite numbers",
+                f"{bad} NaN or infinite of {result.size} values",
+            )
+    return result if dtype is None else result.astype(dtype)
+
+
+def keras_model(argument: str, value: Any) -> Any:
+    """Return `value` if it is a built Keras model."""
+    import keras
+
+    if not isinstance(value, keras.Model):
+        fail_type(argument, "a keras.Model", value)
+    if not value.built:
+        fail_with_words(
+            argument,
+            "a keras.Model that is built (give it an Input, or call it once on a batch)",
+            f"the unbuilt model {value.name!r}",
+        )
+    return value
+
+
+def folder(argument: str, value: Any) -> str:
+    """Return the path of a folder that exists."""
+    if not isinstance(value, (str, os.PathLike)):
+        fail_type(argument, "the path of a folder", value)
+    path = os.fspath(value)
+    if not os.path.isdir(path):
+        raise FileNotFoundError(
+            _message(argument, "the path of a folder that exists", path)
+        )
+    return path

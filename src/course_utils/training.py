@@ -1,0 +1,608 @@
+"""Training with progress to look at, one tidy line, and a history that plots take.
+
+`fit` is `model.fit` with a callback: whatever trains with Keras trains with it, on
+TensorFlow, JAX and PyTorch. It adds checks of the arguments, live progress, the loss of
+every step, and a stop as soon as the loss is no longer a number.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from course_utils import _validate
+
+__all__ = ["History", "TrainingDiverged", "fit"]
+
+_UPDATES_PER_SECOND = 5
+
+
+@dataclass
+class History:
+    """What a training run left behind.
+
+    Attributes:
+        label: the name of the run, used in legends and messages.
+        epochs: the number of whole epochs that were trained.
+        curves: metric -> its value at the end of each whole epoch: "loss", "accuracy",
+            and "val_loss", "val_accuracy" where validation data were given.
+        steps: {"loss": the loss of each step (mini-batch)}, all epochs in a row.
+        seconds: wall time, validation and compilation included.
+        steps_per_epoch: the number of steps in a whole epoch.
+        note: one sentence where the run ended before its time, else "".
+    """
+
+    label: str
+    epochs: int = 0
+    curves: dict[str, list[float]] = field(default_factory=dict)
+    steps: dict[str, list[float]] = field(default_factory=lambda: {"loss": []})
+    seconds: float = 0.0
+    steps_per_epoch: int = 0
+    note: str = ""
+
+    def last(self, name: str) -> float:
+        """Return a metric at the end of the last whole epoch.
+
+        Args:
+            name: a key of `curves`, such as "val_accuracy".
+
+        Returns:
+            The value.
+
+        Raises:
+            ValueError: no such metric, or not one whole epoch was trained.
+
+        Example:
+            >>> fit(model, x, y, epochs=3).last("loss")
+        """
+        if not self.curves:
+            _validate.fail_with_words(
+                "name", "the metric of a whole epoch", "a run that finished none"
+            )
+        return self.curves[_validate.choice("name", name, self.curves)][-1]
+
+    def __str__(self) -> str:
+        return _final_line(self)
+
+    def __repr__(self) -> str:
+        return f"History({_final_line(self)})"
+
+
+class TrainingDiverged(RuntimeError):
+    """The loss became NaN or infinite, and training was stopped at that step.
+
+    Attributes:
+        label: the name of the run.
+        epoch: the epoch it happened in, counted from 1.
+        step: the step within that epoch, counted from 1.
+        last_loss: the loss of the last step that had a finite one, or None.
+        history: the History up to that step.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        label: str,
+        epoch: int,
+        step: int,
+        last_loss: float | None,
+        history: History,
+    ) -> None:
+        super().__init__(message)
+        self.label = label
+        self.epoch = epoch
+        self.step = step
+        self.last_loss = last_loss
+        self.history = history
+
+
+def fit(
+    model: Any,
+    x: Any,
+    y: Any,
+    *,
+    epochs: int,
+    batch_size: int = 32,
+    validation_data: tuple[Any, Any] | None = None,
+    callbacks: Sequence[Any] = (),
+    label: str | None = None,
+    curve: bool = True,
+) -> History:
+    """Train a compiled model with `model.fit`, showing how it goes.
+
+    In a notebook a progress bar moves in place; at its end one line stays, and a small
+    figure of the curves. In a terminal the progress is one line that is overwritten.
+    Interrupting (the stop button, or Ctrl-C) ends the run after the current step and
+    returns what was trained so far; interrupting twice raises KeyboardInterrupt at once,
+    which also ends a loop around `fit`.
+
+    Args:
+        model: a compiled keras.Model.
+        x: inputs, shape (n, ...), finite.
+        y: targets, shape (n, ...): class numbers for a sparse cross-entropy.
+        epochs: passes over the data, at least 1.
+        batch_size: images a step, at least 1.
+        validation_data: (x, y) to evaluate after each epoch.
+        callbacks: further keras.callbacks.Callback objects.
+        label: a name for the run; None takes the model's.
+        curve: whether a notebook also shows the curves.
+
+    Returns:
+        A History: `.curves`, `.steps`, `.seconds`, `.last("val_accuracy")`.
+
+    Raises:
+        ValueError: a model that is not compiled, empty arrays, NaN or infinite values,
+            lengths that differ, images of another shape than the model takes, class
+            numbers that the model has no output for, or a number out of range.
+        TypeError: an argument of the wrong type.
+        TrainingDiverged: the loss became NaN or infinite. The exception names the epoch
+            and the step, and carries the History up to there.
+
+    Example:
+        >>> model.compile("sgd", "sparse_categorical_crossentropy", ["accuracy"])
+        >>> history = fit(model, x, y, epochs=5, label="plain net")
+        plain net: 5 epochs in 12.3 s · loss 1.234 → 0.456 · accuracy 81.2 %
+    """
+    import keras
+
+    _check_model(model)
+    x, y = _check_pair(model, x, y, "x", "y")
+    if validation_data is not None:
+        if not isinstance(validation_data, (tuple, list)) or len(validation_data) != 2:
+            _validate.fail_type("validation_data", "a pair (x, y)", validation_data)
+        validation_data = _check_pair(
+            model, *validation_data, "validation_data[0]", "validation_data[1]"
+        )
+    epochs = _validate.integer("epochs", epochs, 1)
+    batch_size = _validate.integer("batch_size", batch_size, 1)
+    if isinstance(callbacks, keras.callbacks.Callback):
+        callbacks = [callbacks]
+    if not isinstance(callbacks, (list, tuple)):
+        _validate.fail_type("callbacks", "a list of Keras callbacks", callbacks)
+    for callback in callbacks:
+        if not isinstance(callback, keras.callbacks.Callback):
+            _validate.fail_type("callbacks", "Keras callbacks only", callback)
+    label = model.name if label is None else _validate.string("label", label)
+    curve = _validate.boolean("curve", curve)
+
+    steps_per_epoch = -(-len(x) // batch_size)
+    history = History(label, steps_per_epoch=steps_per_epoch)
+    progress = _Progress(label, epochs, steps_per_epoch)
+    progress.start()
+    started = time.perf_counter()
+    diverged: _Diverged | None = None
+    with _soft_interrupt() as interrupt:
+        watcher = _watcher(history, progress, interrupt, len(x), batch_size)
+        try:
+            model.fit(
+                x,
+                y,
+                batch_size=batch_size,
+                epochs=epochs,
+                validation_data=validation_data,
+                callbacks=[*callbacks, watcher],
+                verbose=0,
+            )
+        except _Diverged as error:
+            diverged = error
+            history.note = (
+                f"stopped in epoch {error.epoch}: the loss became {error.loss}"
+            )
+        except KeyboardInterrupt:
+            if interrupt.again:
+                progress.close()
+                raise
+            history.note = f"interrupted in epoch {watcher.epoch} of {epochs}"
+        except BaseException:
+            progress.close()
+            raise
+        finally:
+            history.seconds = time.perf_counter() - started
+            _tidy_model(model)
+    if not history.note and history.epochs < epochs:
+        history.note = f"ended by a callback, of {epochs} epochs"
+    progress.finish(_final_line(history))
+    if diverged is not None:
+        # `from None`: the frames between are Keras' and say nothing about the cause.
+        raise _divergence(model, history, diverged, epochs) from None
+    if curve and progress.in_notebook and history.steps["loss"]:
+        from IPython.display import display
+
+        display(_curve_figure(history))
+    return history
+
+
+# ----------------------------------------------------------------------------- checks
+
+
+def _check_model(model: Any) -> None:
+    import keras
+
+    if not isinstance(model, keras.Model):
+        _validate.fail_type("model", "a compiled keras.Model", model)
+    if not model.compiled:
+        _validate.fail_with_words(
+            "model",
+            "a compiled model (call model.compile(optimizer, loss) first)",
+            f"the model {model.name!r}, which is not compiled",
+        )
+
+
+def _check_pair(
+    model: Any, x: Any, y: Any, x_name: str, y_name: str
+) -> tuple[np.ndarray, np.ndarray]:
+    x = _validate.array(x_name, x)
+    y = _validate.array(y_name, y)
+    for name, array in ((x_name, x), (y_name, y)):
+        if array.ndim == 0:
+            _validate.fail(name, "an array with one entry for each sample", array)
+    if len(x) != len(y):
+        _validate.fail_with_words(
+            y_name,
+            f"{len(x)} targets, as many as `{x_name}` has samples",
+            f"{len(y)}",
+        )
+    expected = _shape(model, "input_shape")
+    if expected is not None and not _fits(x.shape[1:], expected[1:]):
+        words = ", ".join("any" if n is None else str(n) for n in expected[1:])
+        _validate.fail(x_name, f"samples of shape ({words}) for this model", x)
+    _check_classes(model, y, y_name)
+    return x, y
+
+
+def _shape(model: Any, name: str) -> tuple[int | None, ...] | None:
+    """Return the model's only input or output shape, or None where that is unclear."""
+    try:
+        shape = getattr(model, name)
+    except (AttributeError, ValueError):  # not built, or subclassed
+        return None
+    if isinstance(shape, tuple) and all(n is None or isinstance(n, int) for n in shape):
+        return shape
+    return None
+
+
+def _fits(shape: tuple[int, ...], expected: tuple[int | None, ...]) -> bool:
+    # Keras itself adds or removes a last axis of length 1.
+    for candidate in (shape, (*shape, 1), shape[:-1] if shape[-1:] == (1,) else shape):
+        if len(candidate) == len(expected) and all(
+            wanted is None or wanted == n
+            for n, wanted in zip(candidate, expected, strict=True)
+        ):
+            return True
+    return False
+
+
+def _check_classes(model: Any, y: np.ndarray, name: str) -> None:
+    loss = getattr(model, "loss", None)
+    words = loss if isinstance(loss, str) else getattr(loss, "__name__", None)
+    words = words or type(loss).__name__
+    if words.lower().replace("_", "") != "sparsecategoricalcrossentropy":
+        return
+    if getattr(loss, "ignore_class", None) is not None:
+        return
+    shape = _shape(model, "output_shape")
+    classes = shape[-1] if shape else None
+    if classes is None:
+        return
+    low, high = y.min(), y.max()
+    if low < 0 or high >= classes or (y != np.floor(y)).any():
+        _validate.fail_with_words(
+            name,
+            f"whole class numbers from 0 to {classes - 1}, as the model has "
+            f"{classes} output{'s' if classes != 1 else ''}",
+            f"values from {low:g} to {high:g}"
+            + ("" if (y == np.floor(y)).all() else ", not all whole"),
+        )
+
+
+# ---------------------------------------------------------------------------- watching
+
+
+class _Diverged(Exception):
+    """Leaves `model.fit` from the callback that saw a loss that is not finite."""
+
+    def __init__(self, loss: str, epoch: int, step: int) -> None:
+        super().__init__(loss)
+        self.loss = loss
+        self.epoch = epoch
+        self.step = step
+
+
+@dataclass
+class _Interrupt:
+    asked: bool = False
+    again: bool = False
+
+
+@contextmanager
+def _soft_interrupt() -> Iterator[_Interrupt]:
+    """Turn the first Ctrl-C into a request that the callback answers after its step.
+
+    An exception in the middle of a step would leave a JAX model without its weights
+    (they are donated to the step), so the step is finished first.
+    """
+    interrupt = _Interrupt()
+
+    def ask(*_: Any) -> None:
+        interrupt.again = interrupt.asked
+        interrupt.asked = True
+        if interrupt.again:
+            raise KeyboardInterrupt
+
+    changed = (
+        threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    )
+    if changed:
+        signal.signal(signal.SIGINT, ask)
+    try:
+        yield interrupt
+    finally:
+        if changed:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _watcher(
+    history: History,
+    progress: _Progress,
+    interrupt: _Interrupt,
+    samples: int,
+    batch_size: int,
+) -> Any:
+    """Return the callback that `fit` adds. (Keras is imported only when one trains.)"""
+    import keras
+
+    class Watcher(keras.callbacks.Callback):
+        epoch = 1
+        step = 0
+        seen = 0
+        total = 0.0
+
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            self.epoch = epoch + 1
+            self.step = self.seen = 0
+            self.total = 0.0
+
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            mean = (logs or {}).get("loss")
+            self.step = batch + 1
+            if mean is not None:
+                # Keras logs the mean over the samples of the epoch so far; the loss of
+                # this step is what it added to their sum.
+                seen = min(self.step * batch_size, samples)
+                total = mean * seen
+                loss = (total - self.total) / max(seen - self.seen, 1)
+                if not math.isfinite(loss):
+                    words = "NaN" if math.isnan(mean) else "infinite"
+                    raise _Diverged(words, self.epoch, self.step)
+                self.seen, self.total = seen, total
+                history.steps["loss"].append(loss)
+            if interrupt.asked:
+                raise KeyboardInterrupt
+            progress.update(self.epoch, self.step, mean)
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            for name, value in (logs or {}).items():
+                try:
+                    value = float(value)
+                except (TypeError, ValueError):
+                    continue
+                history.curves.setdefault(name, []).append(value)
+            history.epochs = epoch + 1
+            if interrupt.asked:
+                raise KeyboardInterrupt
+
+    return Watcher()
+
+
+def _tidy_model(model: Any) -> None:
+    """Leave the model usable where `model.fit` was left by an exception."""
+    if callable(getattr(model, "jax_state_sync", None)):
+        model.jax_state_sync()
+        model._jax_state = None
+    if getattr(model, "_eval_epoch_iterator", None) is not None:
+        del model._eval_epoch_iterator
+
+
+def _divergence(
+    model: Any, history: History, error: _Diverged, epochs: int
+) -> TrainingDiverged:
+    losses = history.steps["loss"]
+    last = losses[-1] if losses else None
+    before = (
+        "it was so from the first step on"
+        if last is None
+        else f"the last finite loss was {last:.4g}"
+    )
+    try:
+        rate = f" (it is {float(model.optimizer.learning_rate):.3g})"
+    except (
+        AttributeError,
+        TypeError,
+        ValueError,
+    ):  # an optimizer without one, or a schedule that cannot be read
+        rate = ""
+    return TrainingDiverged(
+        f"Training of {history.label!r} diverged: the loss became {error.loss} in epoch "
+        f"{error.epoch} of {epochs}, step {error.step} of {history.steps_per_epoch}; "
+        f"{before}. Try a learning rate ten times smaller{rate}, clip the gradients "
+        "(clipnorm=1.0 in the optimizer), check that inputs are scaled (for example to "
+        "0…1), and that the loss fits the last layer (from_logits).",
+        label=history.label,
+        epoch=error.epoch,
+        step=error.step,
+        last_loss=last,
+        history=history,
+    )
+
+
+# ---------------------------------------------------------------------------- progress
+
+
+def _in_notebook() -> bool:
+    module = sys.modules.get("IPython")
+    shell = module.get_ipython() if module is not None else None
+    return getattr(shell, "kernel", None) is not None
+
+
+class _Progress:
+    """Progress on the one place that fits: notebook, terminal, or only a last line."""
+
+    def __init__(self, label: str, epochs: int, steps: int) -> None:
+        self.label = label
+        self.epochs = epochs
+        self.steps = steps
+        self.in_notebook = _in_notebook()
+        self.in_terminal = not self.in_notebook and sys.stdout.isatty()
+        self._handle: Any = None
+        self._started = time.perf_counter()
+        self._next = 0.0
+        self._drawn = False
+
+    def start(self) -> None:
+        """Say that it began: compiling the first step can take a while."""
+        self._draw(f"{self.label}: preparing the first step", 0.0)
+
+    def update(self, epoch: int, step: int, loss: float | None) -> None:
+        """Show the state, at most a few times a second."""
+        now = time.perf_counter()
+        if now < self._next:
+            return
+        self._next = now + 1 / _UPDATES_PER_SECOND
+        done = ((epoch - 1) * self.steps + step) / (self.epochs * self.steps)
+        passed = now - self._started
+        text = f"{self.label}: epoch {epoch} of {self.epochs}, {done:.0%}"
+        if loss is not None:
+            text += f" · loss {loss:.4g}"
+        if done < 1 and passed > 1:
+            text += f" · about {_duration(passed * (1 / done - 1))} left"
+        self._draw(text, done)
+
+    def _draw(self, text: str, done: float) -> None:
+        if self.in_notebook:
+            bar = (
+                f'<progress value="{done:.3f}" max="1" aria-label="training progress" '
+                'style="vertical-align: middle"></progress>'
+            )
+            self._show(text, f"{bar} {html.escape(text)}")
+        elif self.in_terminal:
+            width = shutil.get_terminal_size().columns
+            self._write("\r" + text[: width - 1].ljust(width - 1))
+            self._drawn = True
+
+    def finish(self, line: str) -> None:
+        """Replace the progress by one line that stays."""
+        if self.in_notebook:
+            self._show(line, html.escape(line))
+            return
+        self.close()
+        print(line, flush=True)
+
+    def close(self) -> None:
+        """Clear what is drawn, before an error is reported."""
+        if self.in_terminal and self._drawn:
+            width = shutil.get_terminal_size().columns
+            self._write("\r" + " " * (width - 1) + "\r")
+
+    def _show(self, text: str, markup: str) -> None:
+        from IPython.display import display
+
+        bundle = {
+            "text/plain": text,
+            "text/html": f'<div class="course-fit">{markup}</div>',
+        }
+        if self._handle is None:
+            self._handle = display(bundle, raw=True, display_id=True)
+        else:
+            self._handle.update(bundle, raw=True)
+
+    @staticmethod
+    def _write(text: str) -> None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+
+# --------------------------------------------------------------------------- reporting
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min"
+
+
+def _shown_metric(curves: Mapping[str, Any]) -> str | None:
+    """Return the metric to report beside the loss: an accuracy, else the first one."""
+    names = [
+        name
+        for name in curves
+        if not name.startswith("val_") and name not in ("loss", "learning_rate")
+    ]
+    return next((name for name in names if "acc" in name), next(iter(names), None))
+
+
+def _value(name: str, value: float) -> str:
+    return f"{100 * value:.1f} %" if "acc" in name else f"{value:.4g}"
+
+
+def _final_line(history: History) -> str:
+    from_to = history.curves.get("loss") or history.steps["loss"]
+    epochs = f"{history.epochs} epoch{'' if history.epochs == 1 else 's'}"
+    parts = [f"{history.label}: {epochs} in {_duration(history.seconds)}"]
+    if from_to:
+        ends = [
+            f"{value:.3f}" if 0.001 <= abs(value) < 1000 else f"{value:.3g}"
+            for value in (from_to[0], from_to[-1])
+        ]
+        parts.append("loss " + (" → ".join(ends) if len(from_to) > 1 else ends[0]))
+    name = _shown_metric(history.curves)
+    shown = [name, f"val_{name}"] if name else ["val_loss"]
+    for key in shown:
+        if history.curves.get(key):
+            words = metric_words(key)
+            parts.append(f"{words} {_value(key, history.curves[key][-1])}")
+    if history.note:
+        parts.append(history.note)
+    return " · ".join(parts)
+
+
+def metric_words(name: str) -> str:
+    """Return a metric's name as words: "val_accuracy" -> "validation accuracy"."""
+    words = " ".join(name.replace("_", " ").split())
+    return "validation" + words[3:] if words.startswith("val ") else words
+
+
+def _curve_figure(history: History) -> Any:
+    from course_utils import plots
+
+    losses = history.curves.get("loss") or history.steps["loss"]
+    name = _shown_metric(history.curves)
+    unit = "epoch" if history.curves.get("loss") else "step"
+    count = f"{len(losses)} {unit}{'' if len(losses) == 1 else 's'}"
+    alt = [f"Training curves of {history.label} over {count}."]
+    for key in ("loss", "val_loss", name, f"val_{name}"):
+        values = losses if key == "loss" else history.curves.get(key or "")
+        if key and values:
+            words = metric_words(key).capitalize()
+            alt.append(
+                f"{words}: from {_value(key, values[0])} to {_value(key, values[-1])}."
+                if len(values) > 1
+                else f"{words}: {_value(key, values[0])}."
+            )
+    return plots._run_summary(
+        history, title=history.label, alt=" ".join(alt), metric=name
+    )

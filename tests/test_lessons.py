@@ -1,0 +1,174 @@
+"""What every lesson must have, and every lesson with its solutions put in.
+
+The lessons untouched are run by `pytest --nbmake lessons` itself.
+"""
+
+import os
+import re
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tools"))
+
+import pair  # noqa: E402
+from run_lessons import heading_of  # noqa: E402
+
+LESSONS = sorted((ROOT / "lessons").glob("*.ipynb"))
+SECTIONS = [
+    "What you will learn",
+    "Time and needs",
+    "Set up",
+    "Self-quiz",
+    "Take-away",
+    "References",
+    "What comes next",
+]
+
+
+def read(path):
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def exercises(notebook):
+    """The exercise cells, each with the code cell that follows."""
+    cells = code_cells(notebook)
+    pairs = zip(cells, [*cells[1:], None], strict=True)
+    return [(cell, after) for cell, after in pairs if "exercise" in cell.metadata]
+
+
+def by_name(paths):
+    return pytest.mark.parametrize("path", paths, ids=lambda path: path.stem)
+
+
+def test_there_are_lessons():
+    assert len(LESSONS) >= 3
+    assert [path.with_suffix(".md") for path in LESSONS] == pair.lessons()
+
+
+def test_each_notebook_is_what_its_markdown_says():
+    assert pair.main(["--check"]) == 0
+
+
+def test_writing_a_notebook_twice_gives_the_same_ids():
+    for path in pair.lessons():
+        assert pair.derive(path) == pair.derive(path)
+
+
+@by_name(LESSONS)
+def test_a_notebook_has_no_outputs(path):
+    for cell in code_cells(read(path)):
+        assert cell.outputs == []
+        assert cell.execution_count is None
+
+
+@by_name(LESSONS)
+def test_nothing_lets_nbmake_pass_a_failure_in_silence(path):
+    notebook = read(path)
+    assert code_cells(notebook), "nbmake passes a notebook that runs nothing"
+    assert "execution" not in notebook.metadata
+    for cell in code_cells(notebook):
+        assert not {"raises-exception", "skip-execution"} & set(
+            cell.metadata.get("tags", [])
+        )
+        for line in cell.source.splitlines():
+            assert not re.match(r"\s*[!%]", line), f"a failed command passes: {line}"
+
+
+@by_name(LESSONS)
+def test_code_fits_on_a_screen(path):
+    for cell in code_cells(read(path)):
+        if "install" in cell.metadata.get("tags", []):
+            continue
+        lines = cell.source.splitlines()
+        assert len(lines) <= 25, f"{len(lines)} lines: {lines[0]}"
+        assert max(map(len, lines)) <= 88, max(lines, key=len)
+
+
+@by_name(LESSONS)
+def test_pages_have_one_shape(path):
+    text = path.with_suffix(".md").read_text(encoding="utf-8")
+    headings = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    assert re.search(rf"^# {path.stem[:2]} · ", text, re.MULTILINE)
+    assert [heading for heading in headings if heading in SECTIONS] == SECTIONS
+    assert "### Spot the bug: " in text
+    quiz = text.split("\n## Self-quiz")[1].split("\n## ")[0]
+    assert quiz.count("<details>") == quiz.count("</details>") == 3
+
+
+@by_name(LESSONS)
+def test_text_reads_well_outside_the_book(path):
+    text = path.with_suffix(".md").read_text(encoding="utf-8")
+    assert ":::" not in text
+    assert not re.search(r"^```\{(?!code-cell)", text, re.MULTILINE)
+
+
+@by_name(LESSONS)
+def test_first_the_install_cell_then_the_setup_cell(path):
+    first, second = code_cells(read(path))[:2]
+    assert first.source == pair.install_line()
+    assert first.source.count("\n") == 0
+    assert "setup(seed=" in second.source
+
+
+@by_name(LESSONS)
+def test_each_exercise_has_a_stub_a_check_and_a_box(path):
+    notebook = read(path)
+    found = exercises(notebook)
+    assert len(found) >= (1 if path.stem.startswith("00") else 5)
+    for cell, after in found:
+        name = cell.metadata["exercise"]
+        assert after.source.startswith(f'check("{name}", ')
+        assert "raise NotImplementedError" in cell.source or re.search(
+            r"^answer = \.\.\.", cell.source, re.MULTILINE
+        )
+        index = notebook.cells.index(cell)
+        box = notebook.cells[index - 1].source
+        title = re.search(
+            r"> \*\*Exercise \d+ · .+\*\* · difficulty [★☆]{3} · about \d+ minutes?",
+            box,
+        )
+        assert title, f"{name}: no box above the stub"
+        assert len(re.findall(r"<summary>Hint [123]", box)) == 3
+
+
+@by_name([path for path in LESSONS if not path.stem.startswith("00")])
+def test_two_exercises_are_bugs_to_spot(path):
+    notebook = read(path)
+    headings = [
+        heading_of(notebook.cells, notebook.cells.index(cell))
+        for cell, _ in exercises(notebook)
+    ]
+    assert sum(heading.startswith("Spot the bug") for heading in headings) >= 2
+
+
+def test_no_exercise_name_is_used_twice():
+    names = [c.metadata["exercise"] for p in LESSONS for c, _ in exercises(read(p))]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.notebook
+@by_name(LESSONS)
+def test_a_lesson_runs_with_the_solutions_put_in(path, monkeypatch, tmp_path):
+    from nbclient import NotebookClient
+    from solutions_of import canonical
+
+    notebook = read(path)
+    for cell, _ in exercises(notebook):
+        cell.source = canonical(path.stem, cell.metadata["exercise"])
+    monkeypatch.setenv("COURSE_CHECK", "solved")
+    monkeypatch.setenv("COURSE_PROFILE", "smoke")
+    client = NotebookClient(
+        notebook,
+        timeout=300,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(tmp_path)}},
+    )
+    client.execute(env=dict(os.environ))

@@ -1,0 +1,165 @@
+"""Write each lesson's notebook from its Markdown, and what both derive from elsewhere.
+
+    python tools/pair.py            write
+    python tools/pair.py --check    change nothing; fail where something would change
+
+A lesson's Markdown is the source. Three parts of it are derived: the front matter, the
+install cell (from the repository address and version in pyproject.toml) and the line
+about time (from the words, the exercises and results/lesson_times.json).
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import re
+import sys
+from pathlib import Path
+
+import jupytext
+import nbformat
+import yaml
+
+try:
+    import tomllib
+except ModuleNotFoundError:  # Python 3.10
+    import tomli as tomllib
+
+ROOT = Path(__file__).resolve().parents[1]
+WORDS_PER_MINUTE = 180  # slow readers of technical prose
+FRONT_MATTER = {
+    "jupytext": {
+        "formats": "ipynb,md:myst",
+        # Without the tool's version: an upgrade would change every file.
+        "notebook_metadata_filter": "-jupytext.text_representation.jupytext_version",
+        "text_representation": {
+            "extension": ".md",
+            "format_name": "myst",
+            "format_version": 0.13,
+        },
+    },
+    "kernelspec": {
+        "display_name": "Python 3",
+        "language": "python",
+        "name": "python3",
+    },
+}
+
+
+def repository() -> tuple[str, str]:
+    """Return the repository's address and the version, from their one place."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return project["urls"]["Repository"], project["version"]
+
+
+def install_line() -> str:
+    """Return the one line that installs the course where it is missing.
+
+    Where it is there, the line does nothing, so that lessons run without a network.
+    It is Python, not `%pip`, because a failed magic command would pass in silence.
+    """
+    address, version = repository()
+    return (
+        "import importlib.util, subprocess, sys; "
+        'importlib.util.find_spec("course_utils") or subprocess.check_call('
+        f'[sys.executable, "-m", "pip", "install", "-q", "git+{address}@v{version}"])'
+    )
+
+
+def lessons() -> list[Path]:
+    """Return the Markdown files of all lessons, in order."""
+    return sorted((ROOT / "lessons").glob("[0-9][0-9]_*.md"))
+
+
+def time_line(name: str, text: str) -> str:
+    """Return the line that says how long a lesson takes.
+
+    Args:
+        name: the lesson's file name without its ending.
+        text: the lesson's Markdown.
+    """
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    reading = 5 * max(1, round(len(prose.split()) / WORDS_PER_MINUTE / 5))
+    minutes = sum(map(int, re.findall(r"^> \*\*Exercise.*?(\d+) minutes?", text, re.M)))
+    parts = [f"about {reading} minutes to read", f"{minutes} minutes of exercises"]
+    recorded = ROOT / "results" / "lesson_times.json"
+    times = json.loads(recorded.read_text())["lessons"] if recorded.exists() else {}
+    runs = [
+        f"{measured['seconds']:.0f} s ({profile}, {measured['device']})"
+        for profile in ("smoke", "quick", "full")
+        if (measured := times.get(name, {}).get(profile))
+    ]
+    if runs:
+        parts.append("all cells run in " + ", ".join(runs))
+    return "**Time**: " + "; ".join(parts) + "."
+
+
+def derive(path: Path) -> tuple[str, str]:
+    """Return what a lesson's Markdown and notebook should hold.
+
+    Raises:
+        ValueError: if the lesson lacks a part that is derived.
+    """
+    text = path.read_text(encoding="utf-8")
+    if not text.startswith("---\n"):
+        raise ValueError(f"{path.name}: expected front matter at the top.")
+    body = text.split("\n---\n", 1)[1]
+    header = yaml.safe_dump(FRONT_MATTER, sort_keys=False)
+    text = f"---\n{header}---\n{body}"
+    text, stamped = re.subn(
+        r"<!-- time -->.*?<!-- /time -->",
+        lambda _: f"<!-- time -->\n{time_line(path.stem, body)}\n<!-- /time -->",
+        text,
+        flags=re.DOTALL,
+    )
+    if stamped != 1:
+        raise ValueError(f"{path.name}: expected one <!-- time --> … <!-- /time -->.")
+    notebook = jupytext.reads(text, fmt="md:myst")
+    installs = [
+        cell for cell in notebook.cells if "install" in cell.metadata.get("tags", [])
+    ]
+    if len(installs) != 1:
+        raise ValueError(f"{path.name}: expected one cell tagged `install`.")
+    installs[0].source = install_line()
+    installs[0].metadata["tags"] = ["install", "hide-input"]
+    markdown = jupytext.writes(notebook, fmt="md:myst")
+    notebook = jupytext.reads(markdown, fmt="md:myst")
+    seen: dict[str, int] = {}
+    for cell in notebook.cells:
+        # An id from the content stays the same at each conversion; a counter keeps
+        # two equal cells apart.
+        digest = hashlib.sha256(cell.source.encode()).hexdigest()[:12]
+        seen[digest] = seen.get(digest, 0) + 1
+        cell["id"] = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    nbformat.validate(notebook)
+    return markdown, nbformat.writes(notebook) + "\n"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; return its exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="change nothing")
+    check = parser.parse_args(arguments).check
+    stale = []
+    for path in lessons():
+        for target, wanted in zip(
+            (path, path.with_suffix(".ipynb")), derive(path), strict=True
+        ):
+            if target.exists() and target.read_text(encoding="utf-8") == wanted:
+                continue
+            stale.append(target.relative_to(ROOT).as_posix())
+            if not check:
+                target.write_text(wanted, encoding="utf-8")
+                print(f"wrote {stale[-1]}")
+    if check and stale:
+        print(f"Run `make pair`: not as derived: {', '.join(stale)}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
