@@ -316,7 +316,9 @@ def test_what_is_no_model_is_refused_in_words(answer):
 
 
 def test_a_block_becomes_a_model_and_what_returns_no_tensor_is_refused():
-    model = block_model(lambda x, filters: layers.Conv2D(filters, 3)(x), SIZE, filters=2)
+    model = block_model(
+        lambda x, filters: layers.Conv2D(filters, 3)(x), SIZE, filters=2
+    )
     assert model.output_shape == (None, 4, 4, 2)
     with pytest.raises(Failure, match="expected one Keras tensor"):
         block_model(lambda x: None, SIZE)
@@ -346,7 +348,7 @@ def test_a_check_of_a_model_answers_in_time():
         correct="all",
     )
     _run(exercise, residual)  # the first run builds the oracle
-    start = time.perf_counter()
+    start = time.process_time()  # other processes may keep the machine busy
     result = _run(exercise, Subclassed)
     assert result.state == "correct", result
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3

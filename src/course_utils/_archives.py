@@ -63,6 +63,9 @@ class Reader(Protocol):
         """Return uint8 images (n, size, size, channels) of these indices."""
         ...
 
+    def close(self) -> None:
+        """Close the file."""
+
 
 class File:
     """A data file's path with the advice that belongs in every error about it."""
@@ -226,6 +229,10 @@ class ImageZip:
                 ) from error
         return images
 
+    def close(self) -> None:
+        """Close the archive."""
+        self._archive.close()
+
 
 def decode(data: bytes, layout: Layout, size: int) -> np.ndarray:
     """Return one JPEG or PNG as uint8 (size, size, channels).
@@ -245,9 +252,10 @@ def decode(data: bytes, layout: Layout, size: int) -> np.ndarray:
                     f"{layout.size}×{layout.size} in mode {wanted}"
                 )
             image.load()
+            fitted: Image.Image = image
             if size != layout.size:
-                image = image.resize((size, size), Image.Resampling.BILINEAR)
-            return np.asarray(image).reshape(size, size, layout.channels)
+                fitted = image.resize((size, size), Image.Resampling.BILINEAR)
+            return np.asarray(fitted).reshape(size, size, layout.channels)
     except (OSError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
         raise ValueError(f"cannot be decoded ({error})") from error
 
@@ -272,6 +280,9 @@ class Arrays:
         if images.ndim == 3:
             images = images[..., None]
         return resize(images, size)
+
+    def close(self) -> None:
+        """Do nothing: the file is closed already."""
 
 
 def resize(images: np.ndarray, size: int) -> np.ndarray:
@@ -346,9 +357,7 @@ def _read_array(
         raise file.error(f"{name} is damaged ({error})") from error
 
 
-def read_idx(
-    files: dict[str, tuple[File, File]], layout: Layout
-) -> Arrays:
+def read_idx(files: dict[str, tuple[File, File]], layout: Layout) -> Arrays:
     """Read IDX files, plain or gzipped: split -> (images, labels).
 
     Raises:
@@ -444,9 +453,7 @@ def find_idx(folders: Iterable[Path]) -> dict[str, tuple[Path, Path]] | None:
     return None
 
 
-def write_image_zip(
-    target: Path, rows: Iterable[tuple[str, bytes]]
-) -> None:
+def write_image_zip(target: Path, rows: Iterable[tuple[str, bytes]]) -> None:
     """Write an image zip that is the same, byte for byte, at every call."""
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         for name, data in rows:

@@ -35,9 +35,10 @@ models.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -137,8 +138,16 @@ def block_model(
 class _Model:
     """A built model whose variables are given from outside at each run."""
 
-    def __init__(self, model: Any, input_shape: Sequence[int]) -> None:
+    def __init__(
+        self,
+        model: Any,
+        input_shape: Sequence[int],
+        run: Callable[..., Any] = attempt,
+    ) -> None:
         import keras
+
+        # How its code is run: an answer's as the learner's, an oracle's as our own.
+        self.do = run
 
         if not isinstance(model, keras.Model):
             raise Failure(
@@ -147,7 +156,7 @@ class _Model:
         self.model = model
         self.input_shape = tuple(input_shape)
         if not model.built:
-            attempt(model, np.zeros((1, *self.input_shape), "float32"))
+            self.do(model, np.zeros((1, *self.input_shape), "float32"))
         self.trainable = list(model.trainable_variables)
         self.other = list(model.non_trainable_variables)
         self.variables = [*self.trainable, *self.other]
@@ -186,7 +195,7 @@ class _Model:
             for value, v in zip(values, self.variables, strict=True)
         ]
         given = list(zip(self.variables, tensors, strict=True))
-        with keras.StatelessScope(state_mapping=given) as scope:
+        with _same_noise(), keras.StatelessScope(state_mapping=given) as scope:
             result = self.model(x, training=training)
         other = [
             tensor if (new := scope.get_current_value(v)) is None else new
@@ -203,7 +212,7 @@ class _Model:
         return self.kept[key]
 
     def numbers(self, values: Sequence[Any], x: Any, training: bool) -> tuple:
-        outputs, other = attempt(self.outputs, values, x, training)
+        outputs, other = self.do(self.outputs, values, x, training)
         arrays = [as_array(y, "the output") for y in outputs]
         return arrays, [as_array(v) for v in other]
 
@@ -235,7 +244,7 @@ class _Model:
         def loss(values: Sequence[Any]) -> Any:
             outputs = self.outputs(values, x, True)[0]
             return sum(
-                ops.mean(ops.square(y - _draw(y.shape, 100 + i)))
+                ops.mean(ops.square(y - ops.convert_to_tensor(_draw(y.shape, 100 + i))))
                 for i, y in enumerate(outputs)
             )
 
@@ -259,8 +268,27 @@ class _Model:
         chosen = [values[place] for place in places]
         if not chosen:
             return []
-        _, found = attempt(gradients.value_and_gradient, scalar, chosen, compile=False)
+        _, found = self.do(gradients.value_and_gradient, scalar, chosen, compile=False)
         return [as_array(gradient) for gradient in found]
+
+
+@contextlib.contextmanager
+def _same_noise() -> Iterator[None]:
+    """Let random layers draw the same numbers each time, also on PyTorch.
+
+    Keras' seed generators are variables, and given like the others; but on PyTorch,
+    dropout draws from the process's own generator.
+    """
+    import keras
+
+    if keras.backend.backend() != "torch":
+        yield
+        return
+    import torch
+
+    with torch.random.fork_rng():
+        torch.manual_seed(7)
+        yield
 
 
 def _fill(shape: tuple[int, ...], name: int, seed: int) -> np.ndarray:
@@ -281,7 +309,7 @@ def _draw(shape: Sequence[int], seed: int) -> np.ndarray:
 def _random_sum(y: Any, seed: int) -> Any:
     from keras import ops
 
-    return ops.sum(y * _draw(y.shape, seed))
+    return ops.sum(y * ops.convert_to_tensor(_draw(y.shape, seed)))
 
 
 def _near(a: np.ndarray, b: np.ndarray, floor: float) -> bool:
@@ -375,7 +403,7 @@ class _Comparison:
         key = ("shapes", x.shape)
         if key not in model.kept:
             values = [np.asarray(v) for v in model.values([0] * len(model.places), 0)]
-            outputs, _ = attempt(model.outputs, values, x, False)
+            outputs, _ = model.do(model.outputs, values, x, False)
             model.kept[key] = [shape_of(y, "the output") for y in outputs]
         return model.kept[key]
 
@@ -514,11 +542,15 @@ def _named(keys: Sequence[tuple[bool, tuple[int, ...]]]) -> str:
 _ORACLES: dict[Any, _Model] = {}
 
 
+def _as_our_own(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    return function(*arguments, **options)
+
+
 def _oracle_model(factory: Callable[[], Any], input_shape: Sequence[int]) -> _Model:
     """Build the oracle once a process; nothing ever writes into it."""
     key = (factory, tuple(input_shape))
     if key not in _ORACLES:
-        _ORACLES[key] = _Model(factory(), input_shape)
+        _ORACLES[key] = _Model(factory(), input_shape, _as_our_own)
     return _ORACLES[key]
 
 
@@ -531,8 +563,9 @@ def _compare(
     statistics: bool,
 ) -> _Comparison:
     def make() -> _Comparison:
-        model = _Model(build(answer), input_shape)
+        # The oracle first: JAX then has the operations compiled, at our expense.
         reference = _oracle_model(oracle, input_shape)
+        model = _Model(build(answer), input_shape)
         return _Comparison(reference, model, seeds, statistics)
 
     return once(("comparison", oracle, build, tuple(input_shape)), make)

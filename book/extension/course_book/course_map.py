@@ -17,12 +17,12 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.osutil import relative_uri
 
-WIDTH = 440
-LEFT = 112  # room for the arcs
+WIDTH = 446
+LEFT = 118  # room for the arcs
 ROW = 52  # height of a lesson's row
 BOX = 42  # height of a lesson's box
 PART = 46  # height of a part's heading
-ARC = 15  # how much further out an arc is for each lesson it skips
+LANE = 12  # distance between two arcs that run side by side
 
 
 class CourseMap(SphinxDirective):
@@ -71,13 +71,7 @@ def draw(parts: list[dict[str, Any]], links: dict[str, str]) -> str:
             places[lesson["number"]] = y + BOX / 2
             boxes.append(_box(lesson, y, links.get(lesson["number"], "")))
             y += ROW
-    order = list(places)
-    arcs = [
-        _arc(order.index(lesson["number"]) - order.index(need), places, need, lesson)
-        for part in parts
-        for lesson in part["lessons"]
-        for need in lesson["needs"]
-    ]
+    arcs = _arcs(parts, places)
     label = html.escape(describe(parts, links), quote=True)
     return (
         f'<figure class="course-map"><svg viewBox="0 0 {WIDTH} {y + 4}" role="group" '
@@ -125,25 +119,40 @@ def _box(lesson: dict[str, Any], y: float, link: str) -> str:
     return f'<g class="map-lesson map-{state}">{body}</g>'
 
 
-def _arc(skips: int, places: dict[str, float], need: str, lesson: Any) -> str:
-    start, end = places[need], places[lesson["number"]]
-    if skips == 1 and end - start <= ROW:
-        x = LEFT + 24
-        return (
-            f'<path class="map-step" d="M{x} {start + BOX / 2}V{end - BOX / 2 - 1}" '
-            'marker-end="url(#map-tip)"/>'
-        )
-    out = LEFT - min(LEFT - 6, 16 + ARC * skips)
-    # Leaves below the middle, arrives above it: two curves at a box stay apart.
-    start, end = start + 7, end - 7
-    bend = min(30.0, (end - start) / 2)
-    return (
-        f'<path class="map-skip" d="M{LEFT} {start}H{out + bend}'
-        f"Q{out} {start} {out} {start + bend}V{end - bend}"
-        f'Q{out} {end} {out + bend} {end}H{LEFT - 2}" marker-end="url(#map-tip)"/>'
+def _arcs(parts: list[dict[str, Any]], places: dict[str, float]) -> list[str]:
+    """Return a path for each need; no two arcs that overlap share a lane."""
+    spans = sorted(
+        (places[lesson["number"]] - places[need], places[need])
+        for part in parts
+        for lesson in part["lessons"]
+        for need in lesson["needs"]
     )
+    lanes: list[list[tuple[float, float]]] = []
+    paths = []
+    for length, start in spans:
+        end = start + length
+        if length <= ROW:
+            x = LEFT + 24
+            paths.append(
+                f'<path class="map-step" d="M{x} {start + BOX / 2}'
+                f'V{end - BOX / 2 - 1}" marker-end="url(#map-tip)"/>'
+            )
+            continue
+        taken = [any(a < end and start < b for a, b in lane) for lane in lanes]
+        lane = taken.index(False) if False in taken else len(lanes)
+        lanes[lane:] = lanes[lane:] or [[]]
+        lanes[lane].append((start, end))
+        # Arcs leave a box below its middle and arrive above it.
+        paths.append(_arc(LEFT - 22 - LANE * lane, start + 7, end - 7))
+    return paths
 
 
+def _arc(x: float, start: float, end: float) -> str:
+    return (
+        f'<path class="map-skip" d="M{LEFT} {start}H{x + 12}Q{x} {start} {x} '
+        f'{start + 12}V{end - 12}Q{x} {end} {x + 12} {end}H{LEFT - 2}" '
+        'marker-end="url(#map-tip)"/>'
+    )
 
 
 def setup(app: Sphinx) -> None:

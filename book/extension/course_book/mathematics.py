@@ -29,6 +29,12 @@ REWRITES = (
 )
 # Characters that it picks although they are not the mathematical ones.
 CHARACTERS = {"~": "\u223c", "\u2015": "\u203e"}
+# What has its limits below and above in a formula on a line of its own.
+LIMITS = {
+    *"\u2211\u220f\u22c3\u22c2",
+    *("max", "min", "lim", "sup", "inf", "arg max", "arg min", "argmax", "argmin"),
+}
+BELOW_AND_ABOVE = {"sub": "under", "sup": "over", "subsup": "underover"}
 # The first of the 58 bold and bold italic Greek letters, from capital alpha.
 BOLD_GREEK = {"bold": 0x1D6A8, "bold-italic": 0x1D71C}
 
@@ -63,6 +69,8 @@ def to_mathml(latex: str, *, display: bool = False) -> str:
         ) from error
     for element in root.iter():
         _modernize(element, latex)
+        if display:
+            _place_limits(element)
     root.set("alttext", latex.strip())
     ElementTree.register_namespace("", NAMESPACE)
     return ElementTree.tostring(root, encoding="unicode")
@@ -94,7 +102,10 @@ def _modernize(element: ElementTree.Element, latex: str) -> None:
         joined.append(child)
     element[:] = joined
     for position, child in enumerate(element):
-        if child.tag.endswith("}mo") and len(child.text or "") > 1:
+        if child.text == "/":
+            child.set("lspace", "0")
+            child.set("rspace", "0")
+        elif child.tag.endswith("}mo") and len(child.text or "") > 1:
             # The name of a function, such as log or Var, is no operator between two
             # things: a thin space after it, and none in front of a bracket.
             after = element[position + 1 :][:1]
@@ -104,6 +115,14 @@ def _modernize(element: ElementTree.Element, latex: str) -> None:
         # A word of several letters is upright by itself, and read as one word.
         if child.attrib.pop("joinable", "") and len(child.text or "") > 1:
             del child.attrib["mathvariant"]
+
+
+def _place_limits(element: ElementTree.Element) -> None:
+    """Put the limits of a sum below and above it, not beside it."""
+    kind = element.tag.rpartition("}m")[2]
+    if kind in BELOW_AND_ABOVE and len(element) and element[0].tag.endswith("}mo"):
+        if (element[0].text or "").replace("\u00a0", " ") in LIMITS:
+            element.tag = f"{{{NAMESPACE}}}m{BELOW_AND_ABOVE[kind]}"
 
 
 def _bold_greek(letter: str, start: int) -> str:

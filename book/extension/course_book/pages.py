@@ -127,10 +127,12 @@ def mark_quotations(app: Sphinx, doctree: nodes.document) -> None:
     """Give boxes, which are quotations in the source, a class to style them by."""
     for quotation in doctree.findall(nodes.block_quote):
         first = quotation[0] if len(quotation) else None
-        strong = first[0] if isinstance(first, nodes.paragraph) and len(first) else None
-        if not isinstance(strong, nodes.strong):
+        if not isinstance(first, nodes.paragraph):
             continue
-        words = strong.astext().lower()
+        parts = [part for part in first if part.astext()]
+        if not parts or not isinstance(parts[0], nodes.strong):
+            continue
+        words = parts[0].astext().lower()
         if words.startswith("exercise"):
             quotation["classes"] += ["course-box", "exercise"]
             quotation["classes"] += ["bug"] if "bug" in words else []
