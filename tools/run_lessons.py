@@ -35,9 +35,9 @@ MEMORY_FOR_A_LESSON = 3.5 * 2**30
 # Runs in the lesson's kernel after its last cell, to learn what was used. It is not
 # part of the lesson and not stored.
 PROBE = """
-import json as _json
+import gc as _gc, json as _json
 _facts = {"data": {}}
-for _value in list(globals().values()):
+for _value in _gc.get_objects():
     _kind = type(_value)
     if _kind.__module__.partition(".")[0] == "course_utils":
         if _kind.__name__ == "Session":
@@ -158,7 +158,7 @@ def run_lessons(
     paths = course.lessons(root) if paths is None else paths
     for path in paths:
         notebook = course.read_lesson(path, root)
-        if again or not _is_cached(cache, notebook):
+        if again or not _is_cached(cache, notebook) or _has_old_stand_in(folder, path):
             todo.append(Lesson(path, notebook))
     print(f"Lessons: {now.words}", flush=True)
     if not todo:
@@ -194,6 +194,17 @@ def _is_cached(cache: Any, notebook: Any) -> bool:
     except KeyError:
         return False
     return True
+
+
+def _has_old_stand_in(folder: Path, path: Path) -> bool:
+    """Tell whether a lesson used a stand-in for data that can be had by now."""
+    try:
+        text = course.record_path(folder, path.stem).read_text(encoding="utf-8")
+    except OSError:
+        return False
+    sources = json.loads(text).get("data", {})
+    missing = [name for name, source in sources.items() if source == "stand-in"]
+    return any(course.can_be_had(name) for name in missing)
 
 
 def _jobs(now: Any) -> int:

@@ -36,7 +36,6 @@ import tarfile
 import tempfile
 import threading
 import time
-import urllib.error
 import urllib.parse
 import urllib.request
 import warnings
@@ -400,7 +399,7 @@ def _take(request: _Request, found: _Found) -> Dataset:
     origin_words = {
         "cache": f"from the cache ({found.words})",
         "mirror": f"from the local mirror ({found.words})",
-        "download": f"downloaded ({found.words})",
+        "download": f"downloaded, checksum verified ({found.words})",
     }[found.source]
     return _dataset(request, found.source, request.classes, arrays, origin_words)
 
@@ -706,7 +705,7 @@ def _fetch(url: str, digest: str, folder: Path) -> Path:
             cache_subdir="",
         )
     except Exception as error:  # get_file raises plain Exception
-        raise _DownloadFailed(f"{url}: {error}") from error
+        raise _DownloadFailed(f"{url}: {str(error).rstrip('.')}") from error
     finally:
         socket.setdefaulttimeout(before)
     return Path(path)

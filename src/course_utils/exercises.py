@@ -451,25 +451,32 @@ def _owner(filename: str) -> Literal["learner", "course", "library", "compiler"]
     return "learner"
 
 
-def _trace(error: BaseException) -> list[tuple[types.FrameType, int]]:
-    """Return the frames of an exception from the check inwards, with line numbers."""
-    frames = []
+def _steps(error: BaseException) -> list[types.TracebackType]:
+    found = []
     step = error.__traceback__
     while step is not None:
-        frames.append((step.tb_frame, step.tb_lineno))
+        found.append(step)
         step = step.tb_next
-    for index, (frame, _) in enumerate(frames):
-        if frame.f_code is _judge.__code__:
-            return frames[index + 1 :]
-    return frames
-
-
-def _last_of_learner(error: BaseException) -> tuple[types.FrameType, int] | None:
-    found = None
-    for frame, line in _trace(error):
-        if _owner(frame.f_code.co_filename) == "learner":
-            found = (frame, line)
     return found
+
+
+def _trace(error: BaseException) -> list[types.TracebackType]:
+    """Return the steps of an exception, from the one below the rule inwards."""
+    steps = _steps(error)
+    for index, step in enumerate(steps):
+        if step.tb_frame.f_code is _judge.__code__:
+            # The frame next to the judge's is the rule, wherever its file is.
+            return steps[index + 2 :]
+    return steps
+
+
+def _owner_of(step: types.TracebackType) -> str:
+    return _owner(step.tb_frame.f_code.co_filename)
+
+
+def _last_of_learner(error: BaseException) -> types.TracebackType | None:
+    steps = [step for step in _trace(error) if _owner_of(step) == "learner"]
+    return steps[-1] if steps else None
 
 
 def _place(filename: str) -> str:
@@ -489,8 +496,7 @@ def _location(error: BaseException) -> str:
     last = _last_of_learner(error)
     if last is None:
         return ""
-    frame, line = last
-    code = frame.f_code
+    code, line = last.tb_frame.f_code, last.tb_lineno
     source = linecache.getline(code.co_filename, line).strip()
     text = f"{_place(code.co_filename)}, line {line}, in {code.co_name}"
     return text + (f"\n    {source[:120]}" if source else "")
@@ -511,6 +517,19 @@ def _seconds_allowed() -> float:
 def _run_learner(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     """Run the learner's code. The clock knows this frame: keep it to one line."""
     return function(*args, **kwargs)
+
+
+def _runs_learners_code(frame: types.FrameType | None) -> bool:
+    """Tell whether a check called the learner's code, and it is running now."""
+    below: list[types.CodeType] = []
+    while frame is not None and frame.f_code is not _judge.__code__:
+        below.append(frame.f_code)
+        frame = frame.f_back
+    if frame is None:
+        return False
+    owners = {_owner(code.co_filename) for code in below[:-1]}  # the last is the rule
+    theirs = "learner" in owners or _run_learner.__code__ in below
+    return theirs and "compiler" not in owners
 
 
 class _Clock:
@@ -537,18 +556,7 @@ class _Clock:
         gap = min(now - self._last[0], 0.5)
         work = min(cpu - self._last[1], gap)
         self._last = now, cpu
-        theirs = False
-        while frame is not None:
-            code = frame.f_code
-            if code is _judge.__code__:
-                break
-            owner = _owner(code.co_filename)
-            if owner == "compiler":
-                return False
-            mine = code is _run_learner.__code__
-            theirs = theirs or mine or owner == "learner"
-            frame = frame.f_back
-        if frame is None or not theirs:
+        if not _runs_learners_code(frame):
             return False
         self.passed += gap
         self.busy += work
@@ -580,7 +588,7 @@ class _SignalClock(_Clock):
     def _on_tick(self, number: int, frame: types.FrameType | None) -> None:
         if self._over(frame):
             self.thrown += 1
-            pause = max(_TICK / 8**self.thrown, 0.0002)
+            pause = max(_TICK / 8 ** min(self.thrown, 9), 0.0002)
             signal.setitimer(signal.ITIMER_REAL, pause, pause)
             raise _OutOfTime
 
@@ -615,7 +623,7 @@ class _ThreadClock(_Clock):
         while not self._stop.wait(pause):
             if self._over(sys._current_frames().get(self._target)):
                 self.thrown += 1
-                pause = max(_TICK / 8**self.thrown, 0.0002)
+                pause = max(_TICK / 8 ** min(self.thrown, 9), 0.0002)
                 self._throw(_OutOfTime)
 
 
@@ -641,14 +649,20 @@ class _Running:
         self.calls = 0
 
 
-_RUNNING: list[_Running] = []
+class _Stack(threading.local):
+    def __init__(self) -> None:
+        self.checks: list[_Running] = []
+
+
+# The checks that run in this thread; more than one where an answer calls `check`.
+_RUNNING = _Stack()
 
 
 def once(key: Any, function: Callable[[], Any]) -> Any:
     """Return `function()`, computed only once within the check that is running."""
-    if not _RUNNING:
+    if not _RUNNING.checks:
         return function()
-    kept = _RUNNING[-1].kept
+    kept = _RUNNING.checks[-1].kept
     if key not in kept:
         kept[key] = function()
     return kept[key]
@@ -659,7 +673,7 @@ def attempt(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 
     Unlike `call` it passes the arguments as they are.
     """
-    running = _RUNNING[-1] if _RUNNING else None
+    running = _RUNNING.checks[-1] if _RUNNING.checks else None
     try:
         result = _run_learner(function, args, kwargs)
     except _LearnerError:
@@ -1115,7 +1129,7 @@ def _judge(exercise: Exercise, answer: Any, running: _Running) -> _Verdict:
 
 def _trace_ends_with_learner(error: BaseException) -> bool:
     """Tell whether the last frame that is no library's is the learner's."""
-    owners = [_owner(frame.f_code.co_filename) for frame, _ in _trace(error)]
+    owners = [_owner_of(step) for step in _trace(error)]
     ours = [owner for owner in owners if owner in ("learner", "course")]
     return bool(ours) and ours[-1] == "learner"
 
@@ -1153,10 +1167,13 @@ def _verdict_on_stub(
     exercise: Exercise, answer: Any, error: BaseException, running: _Running
 ) -> _Verdict | None:
     """Return the verdict on a NotImplementedError from the learner's own line."""
-    frames = _trace(error)
-    if not frames or _owner(frames[-1][0].f_code.co_filename) != "learner":
+    steps = _trace(error)
+    if not steps or _owner_of(steps[-1]) != "learner":
         return None
-    code, line = frames[-1][0].f_code, frames[-1][1]
+    code, line = steps[-1].tb_frame.f_code, steps[-1].tb_lineno
+    raising = [s for s in dis.get_instructions(code) if s.opname == "RAISE_VARARGS"]
+    if steps[-1].tb_lasti not in [step.offset for step in raising]:
+        return None  # a library in compiled code raised it, not a `raise` of theirs
     if code is _code_of(answer) and not running.calls:
         return _Verdict("not attempted", _blank_function(answer))
     part = getattr(code, "co_qualname", code.co_name).replace("<locals>.", "")
@@ -1169,9 +1186,10 @@ def _verdict_on_stub(
 def _fault(error: BaseException, rule: Rule | None) -> _Verdict:
     """Return the verdict that the check itself is at fault."""
     place = ""
-    for frame, line in _trace(error):
-        if _owner(frame.f_code.co_filename) == "course":
-            place = f" at {Path(frame.f_code.co_filename).name}:{line}"
+    for step in _steps(error):
+        if _owner_of(step) == "course":
+            file = Path(step.tb_frame.f_code.co_filename).name
+            place = f" at {file}:{step.tb_lineno}"
     text = (
         "This is a fault of the course, not yours: the check itself crashed. Please "
         f"report it{_issues_page()} with the output of `report()` and the lines below."
@@ -1307,8 +1325,8 @@ def check(name: str, answer: Any) -> Result:
 
 def _run(exercise: Exercise, answer: Any) -> Result:
     start = time.perf_counter()
-    running = _Running(_Clock() if _RUNNING else _new_clock())
-    _RUNNING.append(running)
+    running = _Running(_Clock() if _RUNNING.checks else _new_clock())
+    _RUNNING.checks.append(running)
     try:
         before = _photograph(answer)
         with _own_random_numbers(), running.clock:
@@ -1319,7 +1337,7 @@ def _run(exercise: Exercise, answer: Any) -> Result:
     except BaseException as error:
         verdict = _fault(error, None)
     finally:
-        _RUNNING.pop()
+        _RUNNING.checks.pop()
     level = _remember(exercise, verdict)
     seconds = time.perf_counter() - start
     return Result(

@@ -255,11 +255,8 @@ def _versions(names: tuple[str, ...]) -> dict[str, str]:
 
 def _data_source() -> str:
     """Words for where `course_utils.load` will look, without naming a folder."""
-    offline = os.environ.get("COURSE_OFFLINE", "")
     if os.environ.get("COURSE_DATA"):
         return "local mirror"
-    if offline == "error":
-        return "cache only"
-    if offline and offline != "0":
+    if os.environ.get("COURSE_OFFLINE") == "1":
         return "cache or rendered stand-in"
     return "cache or download"

@@ -2,9 +2,9 @@
 
 It does what Jupyter Book leaves open: the execution cache has a key (`conditions`),
 mathematics becomes MathML while building (`mathematics`), figures keep their
-alternative text and every page says what it was built from (`pages`), and two
-directives draw the map of the course (`course_map`) and the appendix with the
-measurements (`measurements`).
+alternative text and every page says what it was built from (`pages`), citations
+have author and year (`citations`), and two directives draw the map of the course
+(`course_map`) and the appendix with the measurements (`measurements`).
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any
 
 def setup(app: Any) -> dict[str, Any]:
     """Add every part of the extension to Sphinx."""
-    from course_book import course_map, mathematics, measurements, pages
+    from course_book import citations, course_map, mathematics, measurements, pages
 
-    for part in (mathematics, pages, course_map, measurements):
+    for part in (mathematics, pages, citations, course_map, measurements):
         part.setup(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -70,3 +70,121 @@ output_size = Exercise(
     ],
     correct="sizes with padding, strides that fit and strides that leave a rest",
 )
+
+
+def _through_both(answer: float) -> None:
+    if answer == _positions(224, 7, 2, 3):
+        raise Failure(f"{answer} is the width after the convolution alone.")
+
+
+def _padded(answer: float) -> None:
+    bare = _positions(224, 7, 2, 0)
+    half = {_positions(bare, 3, 2, 1), _positions(_positions(224, 7, 2, 3), 3, 2, 0)}
+    if answer in {_positions(bare, 3, 2, 0), *half}:
+        raise Failure(f"{answer} comes out where a padding is left away.")
+
+
+def _rounded_down(answer: float) -> None:
+    if answer != int(answer):
+        raise Failure(f"{answer} is no whole number: a map has no half position.")
+    if answer == _positions(_positions(224, 7, 2, 3) + 1, 3, 2, 1):
+        raise Failure(f"{answer} comes out where a half position is rounded up.")
+
+
+def _width(answer: float) -> None:
+    right = _positions(_positions(224, 7, 2, 3), 3, 2, 1)
+    if answer != right:
+        raise Failure(f"{answer} is too {'wide' if answer > right else 'narrow'}.")
+
+
+stem_width = Exercise(
+    "start.stem_width",
+    kind="number",
+    lesson="00",
+    title="The width after two layers",
+    rules=[
+        Rule(
+            "goes through both layers",
+            _through_both,
+            hints=(
+                "The pooling comes after the convolution and has a stride, too.",
+                "Pooling slides a window as a convolution does: the same formula.",
+                "Put your number into the formula as the new n.",
+            ),
+        ),
+        Rule(
+            "pads both layers",
+            _padded,
+            hints=(
+                "Each of the two layers has a padding of its own.",
+                "A padding of p makes the input 2p wider.",
+                "Convolution: 230 wide with its padding. And the pooling?",
+            ),
+        ),
+        Rule(
+            "rounds down",
+            _rounded_down,
+            hints=(
+                "The division leaves a rest in one layer or in both.",
+                "The signs ⌊ and ⌋ mean: take the whole number below.",
+                "Round after each layer, before you go on to the next.",
+            ),
+        ),
+        Rule(
+            "the width",
+            _width,
+            hints=(
+                "Each layer halves the width once, or nearly so.",
+                "There are two layers, each with a stride of 2.",
+                "Write both lines down: n, f, s and p of each layer.",
+            ),
+        ),
+    ],
+    correct="convolution and pooling, both with their padding, rounded down",
+)
+
+_NAMES = ("n", "filter_sizes", "filter_size", "found")
+
+
+def _is_a_name(answer: str) -> None:
+    if answer not in _NAMES:
+        listed = ", ".join(_NAMES)
+        raise Failure(f"expected one of the names {listed}, got {answer[:40]!r}.")
+
+
+def _is_the_one(answer: str) -> None:
+    if answer == "found":
+        raise Failure("`found` grows by one width in each round, as it should.")
+    if answer == "filter_size":
+        raise Failure("`filter_size` takes the next value in each round by itself.")
+    if answer == "filter_sizes":
+        raise Failure("`filter_sizes` describes the stack: it has to stay as it is.")
+
+
+stale_name = Exercise(
+    "start.stale_name",
+    kind="choice",
+    lesson="00",
+    title="Spot the bug: three layers, one width",
+    rules=[
+        Rule(
+            "is a name of the function",
+            _is_a_name,
+            hints=(
+                "The answer is one of the four names in the function.",
+                "Leave `range`, `widths` and operators aside: they are no variables.",
+                "Read the function's argument list and its loop once more.",
+            ),
+        ),
+        Rule(
+            "is the name that goes stale",
+            _is_the_one,
+            hints=(
+                "Go through two rounds by hand and write down what each name holds.",
+                "The second layer reads what the first one wrote.",
+                "Look at the subtraction: from what is it taken in round two?",
+            ),
+        ),
+    ],
+    correct="the loop has to hand each width on to the next layer",
+)
