@@ -137,7 +137,7 @@ def test_compiled_files_change_nothing(course):
 
 def test_an_unknown_backend_is_named(course, monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "theano")
-    with pytest.raises(SystemExit, match="KERAS_BACKEND.*'theano'"):
+    with pytest.raises(SystemExit, match=r"KERAS_BACKEND.*'theano'"):
         key(course)
 
 
@@ -213,7 +213,7 @@ def test_a_failing_lesson_says_where_and_is_not_kept(course, capsys):
         run_lessons.run_lessons(root=course, jobs=2)
     report = str(failure.value)
     for part in (
-        "Lesson 01_second failed",
+        "Lesson 01_second.md failed",
         "under the heading: Where it breaks",
         "in code cell 2 of 2",
         "    values[position]",

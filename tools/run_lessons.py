@@ -21,6 +21,7 @@ import re
 import sys
 import threading
 import time
+import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ import gc as _gc, json as _json
 _facts = {"data": {}}
 for _value in _gc.get_objects():
     _kind = type(_value)
-    if _kind.__module__.partition(".")[0] == "course_utils":
+    if str(_kind.__module__).partition(".")[0] == "course_utils":
         if _kind.__name__ == "Session":
             _facts.update({_name: getattr(_value, _name) for _name in
                            ("profile", "backend", "device", "seed", "versions")})
@@ -244,7 +245,10 @@ def _execute_all(todo: list[Lesson], jobs: int) -> Any:
                 lesson = waiting.get_nowait()
             except queue.Empty:
                 return
-            execute(lesson)
+            try:
+                execute(lesson)
+            except Exception:  # a fault of this program must not end in silence
+                lesson.failure = f"{lesson.name}:\n{traceback.format_exc()}"
             ended.put(lesson)
 
     for _ in range(jobs):
@@ -422,7 +426,10 @@ def main(arguments: list[str] | None = None) -> int:
         paths = find(options.lessons) if options.lessons else None
         run_lessons(paths, again=options.again, jobs=options.jobs)
     except LessonsFailed as failure:
-        print(f"\n{failure}", file=sys.stderr)
+        report = str(failure)
+        if not sys.stderr.isatty():
+            report = re.sub(r"\x1b\[[0-9;]*m", "", report)
+        print(f"\n{report}", file=sys.stderr)
         return 1
     except ValueError as error:
         print(error, file=sys.stderr)

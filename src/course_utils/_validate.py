@@ -77,9 +77,10 @@ def integer(
     expected = "an integer" + _range(low, high)
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
         fail_type(argument, expected, value)
-    if (low is not None and value < low) or (high is not None and value > high):
+    whole = int(value)
+    if (low is not None and whole < low) or (high is not None and whole > high):
         fail(argument, expected, value)
-    return int(value)
+    return whole
 
 
 def number(

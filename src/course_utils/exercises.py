@@ -564,6 +564,12 @@ class _Clock:
         spent = self.passed if asleep else self.busy
         return spent >= self.limit or self.passed >= 5 * self.limit
 
+    def _pause(self) -> float:
+        """Return the seconds to the next look; of no fixed length in the end."""
+        if self.thrown < 3:
+            return (_TICK, 0.01, 0.001)[self.thrown]
+        return 2e-5 * (1 + 7 * self.thrown % 23)
+
     def __enter__(self) -> Self:
         return self
 
@@ -575,6 +581,7 @@ class _SignalClock(_Clock):
     """The clock of the main thread, where the system has interval timers."""
 
     def __enter__(self) -> Self:
+        self._looking = False
         self._handler = signal.signal(signal.SIGALRM, self._on_tick)
         self._timer = signal.setitimer(signal.ITIMER_REAL, _TICK, _TICK)
         return self
@@ -586,10 +593,15 @@ class _SignalClock(_Clock):
             signal.setitimer(signal.ITIMER_REAL, *self._timer)
 
     def _on_tick(self, number: int, frame: types.FrameType | None) -> None:
-        if self._over(frame):
-            self.thrown += 1
-            pause = max(_TICK / 8 ** min(self.thrown, 9), 0.0002)
-            signal.setitimer(signal.ITIMER_REAL, pause, pause)
+        over = False
+        if not self._looking:  # this look may be interrupted by the next signal
+            self._looking = True
+            over = self._over(frame)
+            self._looking = False
+        self.thrown += over
+        # And again later: a signal just before a system call does not interrupt it.
+        signal.setitimer(signal.ITIMER_REAL, self._pause(), _TICK)
+        if over:
             raise _OutOfTime
 
 
@@ -619,11 +631,9 @@ class _ThreadClock(_Clock):
         ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, thrown)
 
     def _watch(self) -> None:
-        pause = _TICK
-        while not self._stop.wait(pause):
+        while not self._stop.wait(self._pause()):
             if self._over(sys._current_frames().get(self._target)):
                 self.thrown += 1
-                pause = max(_TICK / 8 ** min(self.thrown, 9), 0.0002)
                 self._throw(_OutOfTime)
 
 

@@ -4,9 +4,9 @@ Colors are Okabe and Ito's (2008), which people with color-vision deficiencies c
 apart; markers and line styles say the same a second time. The background is opaque and
 nearly white, so that a figure stays legible on a dark page. Legends lie off the data.
 
-Every function asks for a `title` (the finding) and an `alt` (what the picture shows, for
-readers who cannot see it) and returns a `CourseFigure`. End a notebook cell with it and
-it is shown once, at twice the screen's resolution, with its alternative text.
+Every function asks for a `title` (the finding) and an `alt` (what the picture shows,
+for readers who cannot see it) and returns a `CourseFigure`. End a notebook cell with it
+and it is shown once, at twice the screen's resolution, with its alternative text.
 """
 
 from __future__ import annotations
@@ -199,8 +199,8 @@ def depth_profile(
 
     Args:
         x: the layers, shape (n,), counted from the input.
-        series: label -> values of shape (n,), or (seeds, n): then the line is the median
-            of the seeds and the band reaches from their least to their greatest value.
+        series: label -> values of shape (n,), or (seeds, n): then the line is the
+            median of the seeds and the band reaches from their least to their greatest.
         xlabel: what the horizontal axis shows.
         ylabel: what the vertical axis shows, with its unit.
         log: whether the vertical axis is logarithmic. Zeros (a gradient that
@@ -246,8 +246,9 @@ def training_curves(
 
     Args:
         histories: what `fit` returned. One History draws its metric, and the validation
-            metric beside it where there is one. A dict label -> History, or label -> list
-            of History (one a seed), draws `metric` of each, seeds as median and range.
+            metric beside it where there is one. A dict label -> History, or label ->
+            list of History (one a seed), draws `metric` of each, seeds as median and
+            range.
         metric: the curve to draw, such as "loss", "accuracy" or "val_accuracy".
         log: whether the vertical axis is logarithmic.
         title: the finding, in a sentence.
@@ -257,8 +258,8 @@ def training_curves(
         A CourseFigure, 7 inches wide.
 
     Raises:
-        ValueError: no history, an unknown metric, seeds with different numbers of epochs,
-            NaN or infinite values, or an empty text.
+        ValueError: no history, an unknown metric, seeds with different numbers of
+            epochs, NaN or infinite values, or an empty text.
         TypeError: something that is not a History.
 
     Example:
@@ -320,8 +321,9 @@ def heat_map(
 ) -> CourseFigure:
     """Draw a table of numbers as colors, the first row on top.
 
-    Numbers of one sign run from dark to light (viridis). Where both signs occur, blue is
-    negative, red is positive and zero is white. A small table also prints its numbers.
+    Numbers of one sign run from dark to light (viridis). Where both signs occur, blue
+    is negative, red is positive and zero is white. A small table, of at most 8 rows and
+    8 columns, also prints its numbers.
 
     Args:
         values: shape (rows, columns).
@@ -340,14 +342,14 @@ def heat_map(
         A CourseFigure, 7 inches wide.
 
     Raises:
-        ValueError: NaN or infinite values, not two axes, a number of tick labels that is
-            not that of the rows or columns, negative values with `log=True`, or an empty
-            text.
+        ValueError: NaN or infinite values, not two axes, a number of tick labels that
+            is not that of the rows or columns, negative values with `log=True`, or an
+            empty text.
         TypeError: an argument of the wrong type.
 
     Example:
         >>> heat_map([[1e-6, 1e-3], [1e-2, 1.0]], xlabel="Step", ylabel="Layer",
-        ...          colorbar="Gradient norm", log=True, title="It revives with training",
+        ...          colorbar="Gradient norm", log=True, title="Training revives it",
         ...          alt="Colors brighten from the first layer to the last.")
     """
     table = _validate.array("values", values, ndim=2).astype(float)
@@ -432,7 +434,7 @@ def bars(
 
     Example:
         >>> bars(["plain", "residual"], [71.2, 80.4], errors=[0.5, 0.4], xlabel="Net",
-        ...      ylabel="Accuracy (%), ± standard error", title="Shortcuts gain 9 points",
+        ...      ylabel="Accuracy (%), ± standard error", title="Shortcuts help",
         ...      alt="Two bars: plain 71.2 percent, residual 80.4 percent.")
     """
     names = _names("labels", labels)
@@ -501,8 +503,8 @@ def image_grid(
     """Draw images side by side, each with its label below.
 
     Args:
-        images: shape (n, height, width), (n, height, width, 1) or (n, height, width, 3);
-            bytes from 0 to 255, or floats from 0 to 1.
+        images: shape (n, height, width), (n, height, width, 1) or
+            (n, height, width, 3); bytes from 0 to 255, or floats from 0 to 1.
         labels: n texts to print under the images; None prints nothing.
         columns: images in a row, from 1 to 20.
         masks: booleans of shape (n, height, width); each is drawn as an outline.
@@ -659,7 +661,8 @@ def _canvas(
         figure.suptitle(
             wrapped, x=0.15 / _WIDTH, ha="left", fontsize=12, fontweight="bold"
         )
-        figure.get_layout_engine().set(w_pad=0.12, h_pad=0.1)
+        engine: Any = figure.get_layout_engine()
+        engine.set(w_pad=0.12, h_pad=0.1)
         return figure, figure.subplots(1, columns)
 
 

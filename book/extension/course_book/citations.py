@@ -32,10 +32,8 @@ class CourseStyle(PlainStyle):
 
 def _label(entry: Any) -> str:
     names = [" ".join(map(str, person.rich_last_names)) for person in _people(entry)]
-    if len(names) > 2:
-        authors = f"{names[0]} et al."
-    else:
-        authors = " & ".join(names) or entry.key
+    several = f"{names[0]} et al." if len(names) > 2 else ""
+    authors = several or " & ".join(names) or entry.key
     return f"{authors}, {entry.fields.get('year', 'no year')}"
 
 

@@ -120,9 +120,11 @@ def _modernize(element: ElementTree.Element, latex: str) -> None:
 def _place_limits(element: ElementTree.Element) -> None:
     """Put the limits of a sum below and above it, not beside it."""
     kind = element.tag.rpartition("}m")[2]
-    if kind in BELOW_AND_ABOVE and len(element) and element[0].tag.endswith("}mo"):
-        if (element[0].text or "").replace("\u00a0", " ") in LIMITS:
-            element.tag = f"{{{NAMESPACE}}}m{BELOW_AND_ABOVE[kind]}"
+    if kind not in BELOW_AND_ABOVE or not len(element):
+        return
+    base = element[0]
+    if base.tag.endswith("}mo") and (base.text or "").replace("\u00a0", " ") in LIMITS:
+        element.tag = f"{{{NAMESPACE}}}m{BELOW_AND_ABOVE[kind]}"
 
 
 def _bold_greek(letter: str, start: int) -> str:

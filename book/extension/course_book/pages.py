@@ -14,11 +14,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from course_book import conditions as course
 from docutils import nodes
 from myst_nb.core.render import NbElementRenderer
 from sphinx.application import Sphinx
 from sphinx.util import logging
+
+from course_book import conditions as course
 
 LOGGER = logging.getLogger(__name__)
 HERE = Path(__file__).resolve().parent

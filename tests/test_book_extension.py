@@ -1,0 +1,192 @@
+"""The site's own extension: formulas, the map, citations, boxes, one home for facts."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import types
+from pathlib import Path
+
+import pytest
+import yaml
+
+pytest.importorskip("sphinx")
+
+import run_lessons  # noqa: F401  (puts the site's extension on the path)
+from course_book import citations, conditions, course_map, mathematics, measurements
+from course_book import pages as site_pages
+from docutils import nodes
+from pybtex.database import parse_file
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.mark.parametrize(
+    ("latex", "part"),
+    [
+        (r"\mathrm{ReLU}(x)", "<mi>ReLU</mi>"),
+        (r"\text{fan\_in}", "<mtext>fan_in</mtext>"),
+        (r"\boldsymbol{\delta}", "<mi>\U0001d739</mi>"),
+        (r"x \sim y", "<mo>\u223c</mo>"),
+        (r"\begin{aligned} a &= b \\ c &= d \end{aligned}", "<mtable"),
+        (r"a < b", "<mo>&lt;</mo>"),
+    ],
+)
+def test_formulas_become_what_browsers_draw(latex, part):
+    assert part in mathematics.to_mathml(latex)
+
+
+def test_limits_go_below_and_above_on_a_line_of_their_own():
+    latex = r"\sum_{i=1}^n x_i"
+    assert "<munderover>" in mathematics.to_mathml(latex, display=True)
+    assert "<msubsup>" in mathematics.to_mathml(latex)
+
+
+def test_a_formula_carries_its_source_as_words():
+    assert r'alttext="\frac{1}{2}"' in mathematics.to_mathml(r" \frac{1}{2} ")
+
+
+@pytest.mark.parametrize("latex", [r"\nonsense{x}", r"\frac{", "a & b"])
+def test_a_formula_that_cannot_be_drawn_is_named(latex):
+    with pytest.raises(ValueError, match=re.escape(repr(latex))):
+        mathematics.to_mathml(latex)
+
+
+def figure(metadata):
+    def render(self, data):
+        return [nodes.image(uri="a.png")]
+
+    data = types.SimpleNamespace(
+        mime_type="image/png", output_metadata={"image/png": metadata}
+    )
+    return site_pages._with_alternative_text(render)(None, data)[0]
+
+
+def test_a_figure_keeps_its_alternative_text():
+    assert figure({"alt": "Two lines that cross."})["alt"] == "Two lines that cross."
+    assert "alt" not in figure({"width": 3})
+
+
+def test_an_exercise_becomes_a_card_and_other_boxes_do_not():
+    def box(words):
+        first = nodes.paragraph("", nodes.Text(""), nodes.strong(text=words))
+        return nodes.block_quote("", first)
+
+    exercise, bug, remark = map(box, ["Exercise 2 · Write", "Exercise 3 · Bug", "Note"])
+    plain = nodes.block_quote("", nodes.paragraph(text="Exercise"))
+    tree = nodes.section("", exercise, bug, remark, plain)
+    site_pages.mark_quotations(None, tree)
+    assert exercise["classes"] == ["course-box", "exercise"]
+    assert bug["classes"] == ["course-box", "exercise", "bug"]
+    assert remark["classes"] == ["course-box"]
+    assert plain["classes"] == []
+
+
+def test_equal_author_and_year_get_letters():
+    entries = parse_file(str(ROOT / "book" / "references.bib")).entries
+    style = citations.CourseStyle()
+    ordered = style.sort(entries.values())
+    labels = dict(
+        zip((e.key for e in ordered), style.format_labels(ordered), strict=True)
+    )
+    assert labels["he2016deep"] == "He et al., 2016a"
+    assert labels["he2016identity"] == "He et al., 2016b"
+    assert labels["he2015delving"] == "He et al., 2015"
+    assert labels["ioffe2015batch"] == "Ioffe & Szegedy, 2015"
+    assert len(set(labels.values())) == len(labels)
+
+
+def course():
+    return yaml.safe_load((ROOT / "book" / "map.yml").read_text(encoding="utf-8"))
+
+
+def test_the_map_is_a_course_in_order():
+    lessons = [lesson for part in course() for lesson in part["lessons"]]
+    numbers = [lesson["number"] for lesson in lessons]
+    assert numbers == [f"{n:02d}" for n in range(14)]
+    for lesson in lessons:
+        assert all(need < lesson["number"] for need in lesson["needs"])
+
+
+def test_the_map_agrees_with_the_lessons_that_exist():
+    titles = {
+        lesson["number"]: lesson["title"]
+        for part in course()
+        for lesson in part["lessons"]
+    }
+    for path in conditions.lessons(ROOT):
+        heading = re.search(r"^# (\d\d) · (.+)$", path.read_text("utf-8"), re.MULTILINE)
+        assert heading, path.name
+        assert titles[heading[1]] == heading[2]
+
+
+def test_the_contents_list_every_lesson_in_order():
+    assert conditions.lessons(ROOT) == sorted(
+        (ROOT / "lessons").glob("[0-9][0-9]_*.md")
+    )
+
+
+def test_a_planned_lesson_says_so_in_words_and_an_open_one_is_a_link():
+    parts = [
+        {
+            "title": "Part I & more",
+            "lessons": [
+                {"number": "00", "title": "Start", "needs": []},
+                {"number": "01", "title": "Next", "needs": ["00"]},
+                {"number": "02", "title": "Last", "needs": ["00"]},
+            ],
+        }
+    ]
+    drawn = course_map.draw(parts, {"00": "../lessons/00_start.html"})
+    assert drawn.count('<text class="map-state"') == 2
+    assert drawn.count("<a ") == 1
+    assert "Part I &amp; more" in drawn
+    assert drawn.count('class="map-step"') == drawn.count('class="map-skip"') == 1
+    words = course_map.describe(parts, {"00": "x"})
+    assert "00 Start;" in words
+    assert "02 Last, after 00, planned" in words
+
+
+def test_arcs_side_by_side_share_no_lane():
+    drawn = course_map.draw(course(), {})
+    spans = re.findall(r'map-skip" d="M\d+ ([\d.]+)H\d+Q(\d+) .*?H\d+"', drawn)
+    ends = re.findall(r'map-skip".*?Q\d+ ([\d.]+) \d+ ([\d.]+)H\d+" marker', drawn)
+    lanes: dict[str, list[tuple[float, float]]] = {}
+    for (start, lane), (end, _) in zip(spans, ends, strict=True):
+        assert int(lane) > 4  # inside the picture
+        lanes.setdefault(lane, []).append((float(start), float(end)))
+    assert len(spans) > 10
+    for lane in lanes.values():
+        lane.sort()
+        assert all(a[1] < b[0] for a, b in itertools.pairwise(lane))
+
+
+def test_a_measured_table_aligns_numbers_and_leaves_gaps_empty():
+    table = measurements._table(["lesson", "seconds"], [["00", 1234.5], ["02", None]])
+    entries = list(table.findall(nodes.entry))
+    assert [entry.astext() for entry in entries[2:]] == ["00", "1,234.5", "02", ""]
+    assert [bool(entry["classes"]) for entry in entries[2:]] == [0, 1, 0, 0]
+
+
+def test_address_and_version_have_one_home():
+    address, version = conditions.project(ROOT)
+    for path in [ROOT / "_config.yml", *(ROOT / "book").rglob("*")]:
+        if path.suffix in (".md", ".yml", ".py", ".html"):
+            text = path.read_text(encoding="utf-8")
+            assert address not in text, path
+            assert f'"{version}"' not in text, path
+
+
+def test_glossary_labels_are_unique_and_named_after_their_terms():
+    text = (ROOT / "book" / "glossary.md").read_text(encoding="utf-8")
+    labels = re.findall(r"^\((term-[a-z-]+)\)=$", text, re.MULTILINE)
+    assert len(labels) == len(set(labels)) >= 40
+    assert len(re.findall(r"^\*\*[^*]+\.\*\* ", text, re.MULTILINE)) == len(labels)
+
+
+def test_lessons_link_only_to_words_that_the_glossary_has():
+    text = (ROOT / "book" / "glossary.md").read_text(encoding="utf-8")
+    labels = set(re.findall(r"^\((term-[a-z-]+)\)=$", text, re.MULTILINE))
+    for path in (ROOT / "lessons").glob("*.md"):
+        used = re.findall(r"glossary\.md#(term-[\w-]+)", path.read_text("utf-8"))
+        assert set(used) <= labels, path.name
