@@ -30,6 +30,7 @@ ROOT = Path(__file__).resolve().parents[1]
         (r"x \sim y", "<mo>\u223c</mo>"),
         (r"\begin{aligned} a &= b \\ c &= d \end{aligned}", "<mtable"),
         (r"a < b", "<mo>&lt;</mo>"),
+        (r"f'(z)", '<mrow><mi>f</mi><mo lspace="0" rspace="0">\u2032</mo></mrow>'),
     ],
 )
 def test_formulas_become_what_browsers_draw(latex, part):

@@ -12,7 +12,7 @@ import time
 import numpy as np
 import pytest
 
-from course_utils import checks, exercises
+from course_utils import _learners_code, checks, exercises
 from course_utils.exercises import (
     CheckFailed,
     Exercise,
@@ -257,6 +257,20 @@ def test_an_exception_that_cannot_be_printed_is_an_error(judge):
     assert "Nasty" in judge(answer).message
 
 
+def test_an_exception_whose_text_never_ends_is_stopped(judge, monkeypatch):
+    monkeypatch.setenv("COURSE_CHECK_SECONDS", "0.3")
+
+    class Endless(Exception):
+        def __str__(self):
+            while True:
+                pass
+
+    def answer(x):
+        raise Endless
+
+    assert judge(answer).state == "error"
+
+
 def test_a_long_exception_is_cut(judge):
     def answer(x):
         raise ValueError("long\n" * 10_000)
@@ -328,7 +342,7 @@ def test_an_endless_answer_is_stopped(judge, monkeypatch, answer):
 
 
 def test_the_default_limit_leaves_room_for_an_answer_within_three_seconds():
-    assert exercises._seconds_allowed() == 2
+    assert _learners_code.seconds_allowed() == 2
 
 
 def busy_and_swallows(x):

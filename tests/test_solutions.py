@@ -1,7 +1,7 @@
 """Proof that each check works: right, wrong, untouched and absurd answers.
 
-What is tested of every exercise is listed in `CONTRIBUTING.md`. An exercise is in these
-tests as soon as the registry, a lesson or the folder `solutions/` knows it.
+An exercise is in these tests as soon as the registry, a lesson or the folder
+`solutions/` knows it.
 """
 
 from __future__ import annotations

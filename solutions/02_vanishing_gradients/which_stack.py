@@ -5,7 +5,7 @@ answer = "relu-glorot"
 answer = "ReLU-Glorot"
 
 # %% computes the pace right="other style"
-pace = (2.6e-5 / 0.59) ** (1 / 29)
+pace = (1.7e-5 / 0.78) ** (1 / 29)
 answer = "relu-glorot" if abs(pace - 0.5**0.5) < 0.05 else "relu-uniform"
 
 # %% small gradients mean a sigmoid wrong="the activations fit"

@@ -59,20 +59,15 @@ inside compiled code for ever (`sum(itertools.count())`), nor a crash of the pro
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import dis
 import functools
 import html
 import json
-import linecache
 import operator
 import os
 import random
 import re
-import reprlib
-import signal
 import sys
-import sysconfig
 import threading
 import time
 import types
@@ -84,9 +79,24 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from course_utils import _validate
+from course_utils._learners_code import (
+    Clock,
+    OutOfTime,
+    describe,
+    ends_with_learner,
+    is_library,
+    location_of,
+    new_clock,
+    owner_of,
+    run_learner,
+    steps_of,
+    text_of,
+    trace,
+    within_a_check,
+)
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    pass
 
 Kind = Literal["function", "functions", "layer", "model", "number", "choice"]
 State = Literal[
@@ -117,14 +127,9 @@ class CheckFailed(AssertionError):
 class _LearnerError(Exception):
     """Carries what the learner's own code raised out of a rule."""
 
-    def __init__(self, original: BaseException, calling: str = "") -> None:
+    def __init__(self, original: BaseException) -> None:
         super().__init__("the learner's code raised")
         self.original = original
-        self.calling = calling
-
-
-class _OutOfTime(BaseException):
-    """Thrown into the learner's code when its time is spent."""
 
 
 # --- Definitions ----------------------------------------------------------------------
@@ -336,324 +341,13 @@ def _indent(text: str) -> str:
     return text.replace("\n", "\n  ")
 
 
-# --- Words for any object at all ------------------------------------------------------
-
-
-class _ShortRepr(reprlib.Repr):
-    def __init__(self) -> None:
-        super().__init__()
-        self.maxlist = self.maxtuple = self.maxdict = self.maxset = 6
-        self.maxstring = self.maxlong = self.maxother = 60
-        self.maxlevel = 3
-
-    def repr1(self, x: Any, level: int) -> str:
-        kind = type(x)
-        if kind in (list, tuple, dict, set, frozenset, str, int):
-            return super().repr1(x, level)
-        if kind in (bool, float, complex, type(None), type(...)):
-            return repr(x)
-        if isinstance(x, np.generic):
-            return repr(x.item())[:60]
-        return describe(x)
-
-
-def describe(value: Any) -> str:
-    """Say in a few words what any object is, without running code of its class.
-
-    Args:
-        value: anything, also a list of a million numbers or an object whose `repr`
-            raises.
-
-    Returns:
-        One short line: "[0, 1, 2, 3, 4, 5, ...]", "an array of shape (2, 3) and type
-        float32", "a Flatten object".
-    """
-    kind = type(value)
-    try:
-        if isinstance(value, np.ndarray):
-            return f"an array of shape {value.shape} and type {value.dtype}"
-        if kind in (list, tuple, dict, set, frozenset, str, int, bool, float, complex):
-            return _SHORT.repr(value)
-        if value is None or value is ...:
-            return repr(value)
-        if isinstance(value, np.generic):
-            return f"{_SHORT.repr(value)} ({value.dtype})"
-        if isinstance(value, type):
-            return f"the class {value.__name__}"
-        if isinstance(value, (types.FunctionType, types.BuiltinFunctionType)):
-            return f"the function {value.__name__}"
-        if _is_library(kind) and hasattr(value, "shape") and hasattr(value, "dtype"):
-            shape = tuple(value.shape)
-            return f"a {kind.__name__} of shape {shape} and type {value.dtype}"
-        article = "an" if kind.__name__[:1].lower() in "aeiou" else "a"
-        return f"{article} {kind.__name__} object"
-    except Exception:
-        return "an object that cannot be described"
-
-
-_SHORT = _ShortRepr()
-
-
-def _is_library(kind: type) -> bool:
-    top = str(getattr(kind, "__module__", "")).partition(".")[0]
-    return top in ("numpy", "keras", "tensorflow", "torch", "jax", "jaxlib")
-
-
-def _text_of(error: BaseException) -> str:
-    """Return "Type: message" of an exception, short, in plain characters."""
-    kind = type(error).__name__
-    try:
-        text = str(error)
-    except BaseException:
-        text = ""
-    text = re.sub(r"\x1b\[[0-9;]*m", "", text)
-    text = re.sub(
-        r"^Exception encountered when calling .*?\n\n", "", text, flags=re.DOTALL
-    )
-    text = text.split("\n\nArguments received by")[0].strip()
-    lines = text.splitlines()
-    if len(lines) > 12:
-        text = "\n".join([*lines[:12], "…"])
-    if len(text) > 1000:
-        text = text[:1000] + "…"
-    return f"{kind}: {text}" if text else kind
-
-
-# --- Whose code is it? ----------------------------------------------------------------
-
-_PACKAGE = str(Path(__file__).resolve().parent) + os.sep
-
-
-@functools.lru_cache(maxsize=1)
-def _library_folders() -> tuple[str, ...]:
-    paths = sysconfig.get_paths()
-    folders = {paths[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")}
-    folders |= {
-        str(Path(module.__file__).parent.parent)
-        for name in ("numpy", "keras", "tensorflow", "torch", "jax", "IPython")
-        if getattr(module := sys.modules.get(name), "__file__", None)
-    }
-    return tuple(folder + os.sep for folder in folders)
-
-
-@functools.lru_cache(maxsize=4096)
-def _owner(filename: str) -> Literal["learner", "course", "library", "compiler"]:
-    """Tell from a code object's file whose code it is."""
-    if filename.startswith(_PACKAGE):
-        return "course"
-    if filename.startswith(("<frozen", "<__array_function__", "<attrs", "<string>")):
-        return "library"
-    if filename.startswith(_library_folders()) or "site-packages" in filename:
-        parts = Path(filename).parts
-        # JAX compiles each operation on its first use: the time is not the learner's.
-        compiles = "jax" in parts and {"interpreters", "compiler.py"} & set(parts)
-        return "compiler" if compiles else "library"
-    return "learner"
-
-
-def _steps(error: BaseException) -> list[types.TracebackType]:
-    found = []
-    step = error.__traceback__
-    while step is not None:
-        found.append(step)
-        step = step.tb_next
-    return found
-
-
-def _trace(error: BaseException) -> list[types.TracebackType]:
-    """Return the steps of an exception, from the one below the rule inwards."""
-    steps = _steps(error)
-    for index, step in enumerate(steps):
-        if step.tb_frame.f_code is _judge.__code__:
-            # The frame next to the judge's is the rule, wherever its file is.
-            return steps[index + 2 :]
-    return steps
-
-
-def _owner_of(step: types.TracebackType) -> str:
-    return _owner(step.tb_frame.f_code.co_filename)
-
-
-def _last_of_learner(error: BaseException) -> types.TracebackType | None:
-    steps = [step for step in _trace(error) if _owner_of(step) == "learner"]
-    return steps[-1] if steps else None
-
-
-def _place(filename: str) -> str:
-    """Name the notebook cell or the file that a line belongs to."""
-    shell = sys.modules.get("IPython")
-    if shell is not None:
-        with contextlib.suppress(Exception):
-            label, name = shell.get_ipython().compile.format_code_name(filename)
-            return f"{label} {name}"
-    if "ipykernel" in filename or filename.startswith("<"):
-        return "notebook cell"
-    return f"file {Path(filename).name}"
-
-
-def _location(error: BaseException) -> str:
-    """Return the learner's last frame in words: place, line, function, source."""
-    last = _last_of_learner(error)
-    if last is None:
-        return ""
-    code, line = last.tb_frame.f_code, last.tb_lineno
-    source = linecache.getline(code.co_filename, line).strip()
-    text = f"{_place(code.co_filename)}, line {line}, in {code.co_name}"
-    return text + (f"\n    {source[:120]}" if source else "")
-
-
-# --- The learner's time ---------------------------------------------------------------
-
-_TICK = 0.05
-
-
-def _seconds_allowed() -> float:
-    try:
-        return max(float(os.environ.get("COURSE_CHECK_SECONDS", "2")), 0.1)
-    except ValueError:
-        return 2.0
-
-
-def _run_learner(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-    """Run the learner's code. The clock knows this frame: keep it to one line."""
-    return function(*args, **kwargs)
-
-
-def _runs_learners_code(frame: types.FrameType | None) -> bool:
-    """Tell whether a check called the learner's code, and it is running now."""
-    below: list[types.CodeType] = []
-    while frame is not None and frame.f_code is not _judge.__code__:
-        below.append(frame.f_code)
-        frame = frame.f_back
-    if frame is None:
-        return False
-    owners = {_owner(code.co_filename) for code in below[:-1]}  # the last is the rule
-    theirs = "learner" in owners or _run_learner.__code__ in below
-    return theirs and "compiler" not in owners
-
-
-class _Clock:
-    """Counts the time spent in the learner's code and stops that code at the limit.
-
-    It looks at the running frame 20 times a second. Only a look that finds the
-    learner's code on the stack counts, so a slow check is not the learner's fault, and
-    the exception can only be thrown where the learner's code is running. Code that
-    swallows it meets it again, ever faster, until it also strikes outside of the `try`.
-
-    What counts is processor time, so that a busy machine does not fail a right answer;
-    but code that hardly uses the processor is asleep, and then every second counts.
-    """
-
-    def __init__(self) -> None:
-        self.limit = _seconds_allowed()
-        self.busy = 0.0
-        self.passed = 0.0
-        self.thrown = 0
-        self._last = time.monotonic(), time.process_time()
-
-    def _over(self, frame: types.FrameType | None) -> bool:
-        now, cpu = time.monotonic(), time.process_time()
-        gap = min(now - self._last[0], 0.5)
-        work = min(cpu - self._last[1], gap)
-        self._last = now, cpu
-        if not _runs_learners_code(frame):
-            return False
-        self.passed += gap
-        self.busy += work
-        asleep = self.busy < 0.1 * self.passed
-        spent = self.passed if asleep else self.busy
-        return spent >= self.limit or self.passed >= 5 * self.limit
-
-    def _pause(self) -> float:
-        """Return the seconds to the next look; of no fixed length in the end."""
-        if self.thrown < 3:
-            return (_TICK, 0.01, 0.001)[self.thrown]
-        return 2e-5 * (1 + 7 * self.thrown % 23)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *details: object) -> None:
-        return None
-
-
-class _SignalClock(_Clock):
-    """The clock of the main thread, where the system has interval timers."""
-
-    def __enter__(self) -> Self:
-        self._looking = False
-        self._handler = signal.signal(signal.SIGALRM, self._on_tick)
-        self._timer = signal.setitimer(signal.ITIMER_REAL, _TICK, _TICK)
-        return self
-
-    def __exit__(self, *details: object) -> None:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, self._handler or signal.SIG_DFL)
-        if self._timer[0]:
-            signal.setitimer(signal.ITIMER_REAL, *self._timer)
-
-    def _on_tick(self, number: int, frame: types.FrameType | None) -> None:
-        over = False
-        if not self._looking:  # this look may be interrupted by the next signal
-            self._looking = True
-            over = self._over(frame)
-            self._looking = False
-        self.thrown += over
-        # And again later: a signal just before a system call does not interrupt it.
-        signal.setitimer(signal.ITIMER_REAL, self._pause(), _TICK)
-        if over:
-            raise _OutOfTime
-
-
-class _ThreadClock(_Clock):
-    """The clock elsewhere: another thread watches, and throws the exception over."""
-
-    def __enter__(self) -> Self:
-        self._target = threading.get_ident()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *details: object) -> None:
-        while True:  # an exception may still be on its way: wait until none is
-            try:
-                self._stop.set()
-                self._thread.join()
-                self._throw(None)
-                return
-            except _OutOfTime:
-                continue
-
-    def _throw(self, kind: type[BaseException] | None) -> None:
-        thread = ctypes.c_ulong(self._target)
-        thrown = ctypes.py_object(kind) if kind else None
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, thrown)
-
-    def _watch(self) -> None:
-        while not self._stop.wait(self._pause()):
-            if self._over(sys._current_frames().get(self._target)):
-                self.thrown += 1
-                self._throw(_OutOfTime)
-
-
-def _new_clock() -> _Clock:
-    """Return the clock that works in this thread on this system."""
-    main = threading.current_thread() is threading.main_thread()
-    if main and hasattr(signal, "setitimer"):
-        return _SignalClock()
-    if hasattr(ctypes, "pythonapi"):
-        return _ThreadClock()
-    return _Clock()
-
-
 # --- Helpers for rules ----------------------------------------------------------------
 
 
 class _Running:
     """What belongs to one run of a check."""
 
-    def __init__(self, clock: _Clock) -> None:
+    def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.kept: dict[Any, Any] = {}
         self.calls = 0
@@ -685,7 +379,7 @@ def attempt(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """
     running = _RUNNING.checks[-1] if _RUNNING.checks else None
     try:
-        result = _run_learner(function, args, kwargs)
+        result = run_learner(function, args, kwargs)
     except _LearnerError:
         raise
     except BaseException as error:
@@ -694,7 +388,7 @@ def attempt(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         raise _LearnerError(error) from error
     if running is not None:
         if running.clock.thrown:
-            raise _LearnerError(_OutOfTime())
+            raise _LearnerError(OutOfTime())
         running.calls += 1
     return result
 
@@ -783,11 +477,11 @@ def as_array(value: Any, what: str = "the result") -> np.ndarray:
             value = value.detach().cpu()
             if "bfloat16" in str(value.dtype):
                 raise Failure(expected)
-        array = np.array(_run_learner(np.asarray, (value,), {}), subok=False)
+        array = np.array(run_learner(np.asarray, (value,), {}), subok=False)
     except Failure:
         raise
     except Exception as error:
-        if _last_of_learner(error) is not None and _trace_ends_with_learner(error):
+        if ends_with_learner(error):
             raise _LearnerError(error) from error
         raise Failure(expected) from None
     if array.dtype.kind not in "biufc":
@@ -805,7 +499,7 @@ def shape_of(value: Any, what: str = "the result") -> tuple[int | None, ...]:
     """Return the shape of an array or a (symbolic) tensor as a plain tuple."""
     if type(value) is np.ndarray:
         return value.shape
-    if _is_library(type(value)) and hasattr(value, "shape"):
+    if is_library(type(value)) and hasattr(value, "shape"):
         return tuple(None if n is None else operator.index(n) for n in value.shape)
     return as_array(value, what).shape
 
@@ -848,8 +542,16 @@ def expect_close(
         dtype: the exact type to require, such as "float32".
     """
     wanted = np.asarray(expected)
-    came = as_array(actual, what)
+    try:
+        came = as_array(actual, what)
+    except Failure:
+        if wanted.ndim:
+            raise
+        came = np.empty(0)
     if came.shape != wanted.shape:
+        if wanted.ndim == 0:
+            number = f"one number, {_number(wanted[()])}"
+            raise Failure(f"{what}: expected {number}, got {describe(actual)}.")
         raise Failure(f"{what}: expected shape {wanted.shape}, got {came.shape}.")
     _expect_type(actual, came, wanted, what, dtype)
     bad = int(came.size - np.isfinite(came).sum())
@@ -1096,7 +798,7 @@ def _plain_number(answer: Any) -> int | float:
     if isinstance(answer, float):
         value = float.__float__(answer)
     elif isinstance(answer, (str, bytes, list, tuple, dict)) or not (
-        isinstance(answer, (np.ndarray, np.floating)) or _is_library(type(answer))
+        isinstance(answer, (np.ndarray, np.floating)) or is_library(type(answer))
     ):
         raise refusal
     else:
@@ -1116,32 +818,25 @@ def _judge(exercise: Exercise, answer: Any, running: _Running) -> _Verdict:
     """Hold an answer against the rules. Never raises."""
     rule: Rule | None = None
     try:
-        verdict = _blank(exercise, answer)
+        verdict = within_a_check(_blank, exercise, answer)
         if verdict is not None:
             return verdict
-        accepted = _accept(exercise, answer)
+        accepted = within_a_check(_accept, exercise, answer)
         for rule in exercise.rules:
-            rule.function(accepted)
+            within_a_check(rule.function, accepted)
             if running.clock.thrown:
-                raise _OutOfTime
+                raise OutOfTime
     except Failure as failure:
         name = failure.rule or (rule.name if rule else None)
         return _Verdict("incorrect", failure.message, name)
     except _LearnerError as error:
         return _verdict_on_error(exercise, answer, error.original, rule, running)
     except BaseException as error:
-        theirs = isinstance(error, _OutOfTime) or _trace_ends_with_learner(error)
+        theirs = isinstance(error, OutOfTime) or ends_with_learner(error)
         if theirs:
             return _verdict_on_error(exercise, answer, error, rule, running)
         return _fault(error, rule)
     return _Verdict("correct", f"Checked: {exercise.correct}")
-
-
-def _trace_ends_with_learner(error: BaseException) -> bool:
-    """Tell whether the last frame that is no library's is the learner's."""
-    owners = [_owner_of(step) for step in _trace(error)]
-    ours = [owner for owner in owners if owner in ("learner", "course")]
-    return bool(ours) and ours[-1] == "learner"
 
 
 def _verdict_on_error(
@@ -1152,8 +847,8 @@ def _verdict_on_error(
     running: _Running,
 ) -> _Verdict:
     name = rule.name if rule else None
-    location = _location(error)
-    if isinstance(error, _OutOfTime) or running.clock.thrown:
+    location = location_of(error)
+    if isinstance(error, OutOfTime) or running.clock.thrown:
         limit = running.clock.limit
         text = (
             f"Your code did not end within {limit:g} s and was stopped. Is there a "
@@ -1167,7 +862,7 @@ def _verdict_on_error(
     text = "Your code raised an exception."
     if not location:
         text = "Calling your code raised an exception."
-    parts = [text, location, _text_of(error)]
+    parts = [text, location, text_of(error)]
     if isinstance(error, SystemExit):
         parts.append("A function in a notebook returns; it does not exit.")
     return _Verdict("error", "\n".join(part for part in parts if part), name)
@@ -1177,8 +872,8 @@ def _verdict_on_stub(
     exercise: Exercise, answer: Any, error: BaseException, running: _Running
 ) -> _Verdict | None:
     """Return the verdict on a NotImplementedError from the learner's own line."""
-    steps = _trace(error)
-    if not steps or _owner_of(steps[-1]) != "learner":
+    steps = trace(error)
+    if not steps or owner_of(steps[-1]) != "learner":
         return None
     code, line = steps[-1].tb_frame.f_code, steps[-1].tb_lineno
     raising = [s for s in dis.get_instructions(code) if s.opname == "RAISE_VARARGS"]
@@ -1196,14 +891,14 @@ def _verdict_on_stub(
 def _fault(error: BaseException, rule: Rule | None) -> _Verdict:
     """Return the verdict that the check itself is at fault."""
     place = ""
-    for step in _steps(error):
-        if _owner_of(step) == "course":
+    for step in steps_of(error):
+        if owner_of(step) == "course":
             file = Path(step.tb_frame.f_code.co_filename).name
             place = f" at {file}:{step.tb_lineno}"
     text = (
         "This is a fault of the course, not yours: the check itself crashed. Please "
         f"report it{_issues_page()} with the output of `report()` and the lines below."
-        f"\nrule: {rule.name if rule else 'none yet'}\n{_text_of(error)}{place}"
+        f"\nrule: {rule.name if rule else 'none yet'}\n{text_of(error)}{place}"
     )
     return _Verdict("broken", text, rule.name if rule else None)
 
@@ -1335,7 +1030,7 @@ def check(name: str, answer: Any) -> Result:
 
 def _run(exercise: Exercise, answer: Any) -> Result:
     start = time.perf_counter()
-    running = _Running(_Clock() if _RUNNING.checks else _new_clock())
+    running = _Running(Clock() if _RUNNING.checks else new_clock())
     _RUNNING.checks.append(running)
     try:
         before = _photograph(answer)

@@ -114,9 +114,9 @@ def _calls_of_check(source: str) -> list[tuple[str, str]]:
             continue
         name = getattr(node.func, "id", getattr(node.func, "attr", ""))
         first = node.args[0]
-        if name == "check" and isinstance(first, ast.Constant):
-            if isinstance(first.value, str):
-                found.append((first.value, ast.unparse(node.args[1])))
+        text = first.value if isinstance(first, ast.Constant) else None
+        if name == "check" and isinstance(text, str):
+            found.append((text, ast.unparse(node.args[1])))
     return found
 
 
@@ -144,7 +144,7 @@ def _lessons_of(cells: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
 def _run_notebook(order: dict[str, Any]) -> None:
     """Run a notebook's cells and write a line for each check into a file."""
     # What is needed later is taken before the first cell could replace it.
-    from course_utils import checks, exercises
+    from course_utils import _learners_code, checks, exercises
 
     judge, find, known = exercises._run, checks.find, checks.every()
     write, own, pid_of = os.write, os.getpid(), os.getpid
@@ -158,7 +158,8 @@ def _run_notebook(order: dict[str, Any]) -> None:
     from IPython.core.interactiveshell import InteractiveShell
 
     shell = InteractiveShell.instance()
-    shell.history_manager.enabled = False
+    if shell.history_manager is not None:
+        shell.history_manager.enabled = False
     for number, cell in enumerate(order["cells"], 1):
         if "install" in cell["metadata"].get("tags", []):
             continue
@@ -174,7 +175,7 @@ def _run_notebook(order: dict[str, Any]) -> None:
             try:
                 answer = eval(expression, shell.user_ns)
             except BaseException as error:
-                text = exercises._text_of(error)[:300]
+                text = _learners_code.text_of(error)[:300]
                 tell(exercise=name, state="error", rule="", note=text)
                 continue
             result = judge(find(name), answer)
@@ -209,12 +210,11 @@ def _grade_one(
     """Return a notebook's rows, and a sentence if something happened to it."""
     try:
         cells = _read(path)
-    except _NotANotebook as reason:
-        return [Row(name, "", "", "not graded", note=str(reason))], str(reason)
-    lessons = _lessons_of(cells)
-    if not lessons:
-        reason = "no exercise of the course is in the notebook"
-        return [Row(name, "", "", "not graded", note=reason)], reason
+        lessons = _lessons_of(cells)
+        if not lessons:
+            raise _NotANotebook("no exercise of the course is in the notebook")
+    except _NotANotebook as error:
+        return [Row(name, "", "", "not graded", note=str(error))], str(error)
     with tempfile.TemporaryDirectory(
         prefix="grading-", ignore_cleanup_errors=True
     ) as folder:
@@ -424,11 +424,11 @@ def as_table(rows: Sequence[Row]) -> str:
         lines.append((row.file, row.exercise or "-", row.state, last[:80]))
     lines = [tuple(map(_printable, line)) for line in lines]  # type: ignore[misc]
     widths = [max(len(line[i]) for line in lines) for i in range(3)]
-    return "\n".join(
-        "  ".join(f"{text:<{width}}" for text, width in zip(line, widths, strict=False))
-        + ("  " + line[3] if line[3] else "")
-        for line in lines
-    )
+    texts = []
+    for line in lines:
+        padded = [f"{text:<{width}}" for text, width in zip(line, widths, strict=False)]
+        texts.append("  ".join([*padded, line[3]]).rstrip())
+    return "\n".join(texts)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

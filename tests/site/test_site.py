@@ -15,7 +15,7 @@ from course_book import conditions
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "_build" / "html"
-PAGES = sorted(SITE.rglob("*.html"))
+PAGES = [page for page in sorted(SITE.rglob("*.html")) if "_static" not in page.parts]
 # Made by Sphinx or Jupyter Book, without a page's frame.
 BARE = {"index.html"}
 FRAMED = [page for page in PAGES if page.relative_to(SITE).as_posix() not in BARE]

@@ -34,6 +34,7 @@ LIMITS = {
     *"\u2211\u220f\u22c3\u22c2",
     *("max", "min", "lim", "sup", "inf", "arg max", "arg min", "argmax", "argmin"),
 }
+PRIME = "\u2032"
 BELOW_AND_ABOVE = {"sub": "under", "sup": "over", "subsup": "underover"}
 # The first of the 58 bold and bold italic Greek letters, from capital alpha.
 BOLD_GREEK = {"bold": 0x1D6A8, "bold-italic": 0x1D71C}
@@ -83,13 +84,18 @@ def _modernize(element: ElementTree.Element, latex: str) -> None:
         text = CHARACTERS.get(text, text)
         if "\\" in text:
             raise ValueError(f"the formula {latex!r} has an unknown command {text!r}")
-        if text == "\u223c":
+        if text in ("\u223c", PRIME):
             element.tag = f"{{{NAMESPACE}}}mo"
+        if text == PRIME:
+            element.attrib.update(lspace="0", rspace="0")
         variant = element.get("mathvariant", "")
         if variant in BOLD_GREEK and len(text) == 1:
             text = _bold_greek(text, BOLD_GREEK[variant])
             del element.attrib["mathvariant"]
         element.text = text
+    if element.tag.endswith("}msup") and "".join(element[1].itertext()) == PRIME:
+        # The character is raised by itself; as a superscript it would be raised twice.
+        element.tag = f"{{{NAMESPACE}}}mrow"
     joined: list[ElementTree.Element] = []
     for child in element:
         letters = child.tag.endswith("}mi") and child.get("mathvariant") == "normal"

@@ -1,0 +1,430 @@
+"""Lesson 02: its exact numbers, and its claims over several seeds.
+
+The functions under test are the lesson's own: its cells are run from its Markdown.
+"""
+
+import math
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from course_utils import fit, gradients, load
+from course_utils.training import TrainingDiverged
+
+import keras  # isort: skip
+from keras import layers, ops  # isort: skip
+
+SEEDS = (0, 1, 2)
+LESSON = Path(__file__).parents[1] / "lessons" / "02_vanishing_gradients.md"
+LOSS = "sparse_categorical_crossentropy"
+
+
+def cells_with(*texts):
+    """Return the lesson's first code cell that holds each text."""
+    cells = LESSON.read_text().split("```{code-cell} ipython3\n")[1:]
+    sources = [cell.split("\n```")[0] for cell in cells]
+    return [next(source for source in sources if text in source) for text in texts]
+
+
+@pytest.fixture(scope="module")
+def lesson():
+    """Give the functions that the lesson defines, and a batch, as one object."""
+    data = load("mnist", train=1024, validation=0, test=0)
+    x = (data.x_train - data.x_train.mean()) / data.x_train.std()
+    names = {"np": np, "keras": keras, "layers": layers, "ops": ops, "data": data}
+    names |= {"gradients": gradients, "images": x[:64], "labels": data.y_train[:64]}
+    names |= {"x_train": x, "y_train": data.y_train, "pixels": x[:64].reshape(64, -1)}
+    for source in cells_with(
+        "def forecast", "def run_stack", "def draw", "def dense_net", "def plain_net"
+    ):
+        exec(source, names)
+    source = cells_with("def relu_gradient")[0]
+    exec(source.split("\nx = rng")[0], names)  # the functions, without their use
+    source = cells_with("def convolve")[0]
+    exec(source.split("\ndepth, width")[0], names)
+    return SimpleNamespace(**names)
+
+
+def draw_stack(lesson, depth, units, scheme, seed):
+    rng = np.random.default_rng(seed)
+    shapes = [(lesson.pixels.shape[1], units)] + [(units, units)] * (depth - 1)
+    (head,) = lesson.draw([(units, 10)], "Glorot", rng)
+    return lesson.draw(shapes, scheme, rng), head
+
+
+@pytest.fixture(scope="module")
+def fifty(lesson):
+    """Measure the lesson's four stacks at depth 50: (seeds, 3 quantities, layers)."""
+    found = {}
+    for label, activation, scheme in [
+        ("sigmoid", ops.sigmoid, "Glorot"),
+        ("Glorot", ops.relu, "Glorot"),
+        ("He", ops.relu, "He"),
+        ("±0.05", ops.relu, "±0.05"),
+    ]:
+        stacks = [draw_stack(lesson, 50, 128, scheme, seed) for seed in SEEDS]
+        found[label] = np.array(
+            [lesson.measure(lesson.pixels, *stack, activation) for stack in stacks]
+        )
+    return found
+
+
+# --- exact numbers --------------------------------------------------------------------
+
+
+def test_products_of_many_factors():
+    assert round(0.9**50, 3) == 0.005
+    assert round(1.1**50) == 117
+    assert round(0.5**0.5, 2) == 0.71
+    assert f"{0.5 ** (50 / 2):.0e}" == "3e-08"
+    assert 2 ** (20 / 2) == 1024
+    assert f"{2 ** (50 / 2):.0e}" == "3e+07"
+    assert round(math.log(10), 3) == 2.303
+    assert round(math.sqrt(128 * 0.05**2 / 3 / 2), 2) == 0.23
+
+
+def test_first_example_of_a_gradient():
+    value, gradient = gradients.value_and_gradient(
+        lambda x: ops.sum(x**2), np.array([1.0, 2.0, 3.0])
+    )
+    assert value == 14
+    np.testing.assert_array_equal(gradient, [2, 4, 6])
+
+
+def test_slope_of_the_sigmoid_is_at_most_a_quarter():
+    z = np.linspace(-6, 6, 1201)
+    _, slopes = gradients.value_and_gradient(lambda z: ops.sum(ops.sigmoid(z)), z)
+    assert slopes.max() == pytest.approx(0.25, abs=1e-6)
+    assert abs(z[slopes.argmax()]) < 1e-6
+
+
+def test_fan_in_that_fits_a_uniform_of_a_twentieth():
+    assert 2400 * (0.05**2 / 3) / 2 == pytest.approx(1)
+
+
+def test_parameters_that_the_hint_names():
+    hidden = [layers.Dense(48, "relu") for _ in range(3)]
+    model = keras.Sequential(
+        [keras.Input((28, 28, 1)), layers.Flatten(), *hidden, layers.Dense(10)]
+    )
+    assert model.count_params() == 42_874
+
+
+def test_clipped_example_of_the_hint():
+    norm = np.linalg.norm([3, 0, 0, 4])
+    assert norm == 5
+    np.testing.assert_allclose(np.array([3, 4]) / norm, [0.6, 0.8])
+
+
+def test_adam_cannot_move_a_weight_by_a_gradient_this_small():
+    step = 3e-3 * 1e-31 / (1e-31 + 1e-7)
+    assert f"{step:.0e}" == "3e-27"
+    assert np.float32(0.01) - np.float32(step) == np.float32(0.01)
+    weight = keras.Variable([np.float32(0.01)])
+    keras.optimizers.Adam(3e-3).apply([ops.convert_to_tensor([1e-31])], [weight])
+    assert ops.convert_to_numpy(weight)[0] == np.float32(0.01)
+
+
+# --- claims ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_formula_of_one_layer_agrees_with_the_backend(seed):
+    rng = np.random.default_rng(seed)
+    W, h, delta = (rng.normal(size=s).astype("float32") for s in [(4, 3), 3, 4])
+    through = delta * (1 - np.tanh(W @ h) ** 2)
+
+    def loss(parts):
+        return ops.sum(delta * ops.tanh(ops.matmul(parts[0], parts[1])))
+
+    _, (in_W, in_h) = gradients.value_and_gradient(loss, [W, h])
+    np.testing.assert_allclose(in_h, W.T @ through, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(in_W, np.outer(through, h), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_forecast_without_weights_falls_where_the_gradient_grows(lesson, seed):
+    rng = np.random.default_rng(seed)
+    x, delta = rng.normal(size=(2, 8, 32)).astype("float32")
+    drawn = rng.normal(size=(10, 32, 32)).astype("float32") / 32**0.5
+    true, forecast = [], []
+    for factor in (1, 2, 4, 8):
+        kernels = list(factor * drawn)
+
+        def loss(x, kernels=kernels):
+            for kernel in kernels:
+                x = ops.sigmoid(ops.matmul(x, kernel))
+            return ops.sum(delta * x)
+
+        _, truth = gradients.value_and_gradient(loss, x, compile=False)
+        found = lesson.pre_activations_of(x, kernels)
+        true.append(np.linalg.norm(truth))
+        forecast.append(np.linalg.norm(lesson.forecast(delta, found, kernels)))
+    assert np.all(np.diff(true) > 0)
+    assert np.all(np.diff(forecast) < 0)
+    assert 1e4 < true[-1] / true[0] < 1e7
+    assert true[-1] / forecast[-1] > 1e9
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_gradient_without_slopes_passes_on_positive_numbers_only(lesson, seed):
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(size=(8, 6)).astype("float32")
+    kernels = [rng.uniform(size=(6, 6)).astype("float32") for _ in range(3)]
+    assert lesson.largest_error(x, kernels) < 1e-5
+    x = rng.normal(size=(8, 6)).astype("float32")
+    kernels = [rng.normal(size=(6, 6)).astype("float32") for _ in range(2)]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        assert not lesson.largest_error(x, kernels) < 0.1
+
+
+def test_forward_only_he_keeps_the_signal_under_relu(fifty):
+    change = {k: v[:, 0, -1] / v[:, 0, 0] for k, v in fifty.items()}
+    assert np.all(change["sigmoid"] > 0.3)
+    assert np.all((0.3 < change["He"]) & (change["He"] < 3))
+    assert np.all(change["Glorot"] < 1e-6)
+    assert np.all(change["±0.05"] < 1e-28)
+
+
+def test_backward_only_he_keeps_the_gradient_in_outputs(fifty):
+    change = {k: v[:, 1, 0] / v[:, 1, -1] for k, v in fifty.items()}
+    assert np.all((0.3 < change["He"]) & (change["He"] < 3))
+    assert np.all(change["Glorot"] < 1e-6)
+    assert np.all(change["sigmoid"] < 1e-28)
+    assert np.all(change["±0.05"] < 1e-28)
+    assert np.all(fifty["sigmoid"][:, 1, 0] < 1e-31)
+
+
+def test_only_the_sigmoid_starves_its_early_layers(fifty):
+    weights = {k: v[:, 2] for k, v in fifty.items()}
+    first_to_last = {k: v[:, 0] / v[:, -1] for k, v in weights.items()}
+    assert np.all(first_to_last["sigmoid"] < 1e-29)
+    for label in ("Glorot", "He", "±0.05"):
+        assert np.all((0.5 < first_to_last[label]) & (first_to_last[label] < 8))
+    assert np.median(first_to_last["Glorot"]) > 1.5
+    assert np.all((weights["Glorot"] > 1e-9) & (weights["Glorot"] < 1e-6))
+    assert np.all(weights["±0.05"] < 1e-29)
+    assert np.median(weights["He"]) > 1
+    assert np.median(weights["He"]) < 10
+
+
+def test_first_layers_gradient_falls_exponentially_with_depth(lesson, fifty):
+    for label, activation, scheme in [
+        ("sigmoid", ops.sigmoid, "Glorot"),
+        ("Glorot", ops.relu, "Glorot"),
+    ]:
+        found = {50: fifty[label][:, 2, 0]}
+        for depth in (10, 30):
+            stacks = [draw_stack(lesson, depth, 128, scheme, seed) for seed in SEEDS]
+            found[depth] = [
+                lesson.measure(lesson.pixels, *stack, activation)[2][0]
+                for stack in stacks
+            ]
+        ten, thirty, deepest = (np.log(np.median(found[d])) for d in (10, 30, 50))
+        assert thirty - ten == pytest.approx(deepest - thirty, rel=0.2)
+        assert thirty < ten
+
+
+def test_table_of_exercise_4_fits_one_stack_only(lesson):
+    rows = [line for line in LESSON.read_text().splitlines() if "e-0" in line]
+    rows = [line for line in rows if line.startswith("> | ")][:3]
+    table = np.array([[float(n) for n in row.split("|")[2:5]] for row in rows])
+    fits = {}
+    for label, activation, scheme in [
+        ("sigmoid-glorot", ops.sigmoid, "Glorot"),
+        ("relu-glorot", ops.relu, "Glorot"),
+        ("relu-he", ops.relu, "He"),
+        ("relu-uniform", ops.relu, "±0.05"),
+    ]:
+        gaps = []
+        for seed in SEEDS:
+            stack = draw_stack(lesson, 30, 100, scheme, seed)
+            found = np.array(lesson.measure(lesson.pixels, *stack, activation))
+            gaps.append(np.abs(np.log10(found[:, [0, 14, 29]] / table)).max())
+        fits[label] = max(gaps)
+    assert fits.pop("relu-glorot") < 0.7  # within a factor of five
+    assert min(fits.values()) > 2
+
+
+def test_fifty_narrow_convolutions(lesson):
+    images = lesson.images[:4, ::2, ::2]
+    kept = {}
+    for scheme in ("He", "Glorot"):
+        for seed in SEEDS:
+            rng = np.random.default_rng(seed)
+            shapes = [(3, 3, 1, 16)] + [(3, 3, 16, 16)] * 49
+            kernels = lesson.draw(shapes, scheme, rng)
+            (head,) = lesson.draw([(16, 10)], "Glorot", rng)
+            stds, _, in_weights = lesson.measure(
+                images, kernels, head, ops.relu, lesson.convolve
+            )
+            kept[scheme, seed] = stds[-1] / stds[0]
+            if scheme == "Glorot":
+                assert stds[-1] < 1e-8
+                assert max(in_weights) < 1e-7
+                assert 0.1 < in_weights[0] / in_weights[-1] < 10
+    assert max(kept["He", seed] for seed in SEEDS) < 0.5
+    assert min(kept["He", seed] for seed in SEEDS) > 1e-4
+
+
+def test_wide_convolutions_keep_more_of_the_signal(lesson):
+    images = lesson.images[:2, ::2, ::2]
+    medians = {}
+    for width in (16, 64):
+        kept = []
+        for seed in range(5):
+            shapes = [(3, 3, 1, width)] + [(3, 3, width, width)] * 49
+            kernels = lesson.draw(shapes, "He", np.random.default_rng(seed))
+            found = lesson.run_stack(
+                images, kernels, [0.0] * 50, ops.relu, lesson.convolve
+            )
+            kept.append(float(ops.std(found[-1]) / ops.std(found[0])))
+        medians[width] = np.median(kept)
+    assert medians[64] > 3 * medians[16]
+
+
+@pytest.mark.parametrize("gain", [0.5, 1.0, 2.0, 4.0])
+def test_he_predicts_the_factor_of_a_layer(lesson, gain):
+    for seed in SEEDS:
+        rng = np.random.default_rng(seed)
+        kernels = rng.normal(0, (gain / 128) ** 0.5, (20, 128, 128)).astype("float32")
+        x = rng.normal(size=(64, 128)).astype("float32")
+        (head,) = lesson.draw([(128, 10)], "Glorot", rng)
+        stds, in_outputs, _ = lesson.measure(x, list(kernels), head, ops.relu)
+        predicted = pytest.approx((gain / 2) ** 0.5, rel=0.05)
+        assert (stds[-1] / stds[0]) ** (1 / 19) == predicted
+        assert (in_outputs[0] / in_outputs[-1]) ** (1 / 19) == predicted
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_steps_of_he_s_argument(seed):
+    rng = np.random.default_rng(seed)
+    h = np.abs(rng.normal(size=(256, 512)))
+    z = h @ rng.normal(0, 0.1, (512, 512))
+    assert z.var() == pytest.approx(512 * 0.1**2 * (h**2).mean(), rel=0.05)
+    assert (np.maximum(z, 0) ** 2).mean() == pytest.approx(z.var() / 2, rel=0.05)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_absolute_value_needs_half_of_he_s_variance(lesson, seed):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(64, 256)).astype("float32")
+    kernels = rng.normal(0, 256**-0.5, (20, 256, 256)).astype("float32")
+    found = lesson.run_stack(x, list(kernels), [0.0] * 20, ops.absolute)
+    squares = [float(ops.mean(h**2)) for h in found]
+    assert (squares[-1] / squares[0]) ** (1 / 19) == pytest.approx(1, abs=0.05)
+
+
+def test_an_initializer_object_repeats_itself_and_a_name_does_not():
+    shared = keras.initializers.HeNormal()
+    objects = [ops.convert_to_numpy(shared((30, 30))) for _ in range(2)]
+    np.testing.assert_array_equal(*objects)
+    named = [layers.Dense(30, kernel_initializer="he_normal") for _ in range(2)]
+    for layer in named:
+        layer.build((None, 30))
+    first, second = (ops.convert_to_numpy(layer.kernel) for layer in named)
+    assert np.abs(first - second).max() > 0.01
+
+
+def test_glorot_is_the_standard_of_keras_and_a_twentieth_that_of_random_uniform():
+    assert layers.Dense(3).kernel_initializer.__class__.__name__ == "GlorotUniform"
+    uniform = keras.initializers.RandomUniform()
+    assert (uniform.minval, uniform.maxval) == (-0.05, 0.05)
+
+
+# --- training -------------------------------------------------------------------------
+
+
+def start_again(model, build):
+    """Give a compiled model new weights and its optimizer a new start."""
+    model.set_weights(build().get_weights())
+    for variable in model.optimizer.variables:
+        if "learning_rate" not in variable.path:
+            variable.assign(ops.zeros_like(variable))
+
+
+def test_without_clipping_the_loss_is_lost_and_clipping_saves_the_run(lesson):
+    runs = {}
+    for label, gain, clip in [("wild", 4, None), ("clipped", 4, 1.0), ("He", 2, None)]:
+
+        def build(gain=gain):
+            return lesson.dense_net(20, "relu", gain)
+
+        model = build()
+        model.compile(keras.optimizers.SGD(0.01, global_clipnorm=clip), LOSS)
+        for seed in SEEDS:
+            keras.utils.set_random_seed(seed)
+            start_again(model, build)
+            try:
+                run = fit(
+                    model, lesson.x_train, lesson.y_train, epochs=3, batch_size=64
+                )
+            except TrainingDiverged as diverged:
+                run = diverged.history
+            runs[label, seed] = run
+    for seed in SEEDS:
+        assert not runs["wild", seed].epochs
+        assert len(runs["wild", seed].steps["loss"]) < 10
+        clipped = runs["clipped", seed].steps["loss"]
+        assert clipped[0] > 200
+        assert np.mean(clipped[-5:]) < clipped[0] / 3
+        assert runs["He", seed].steps["loss"][0] < min(clipped) / 3
+
+
+def test_a_starved_sigmoid_net_wakes_up_while_relu_never_slept(lesson):
+    def norms(slopes):
+        return [np.linalg.norm(g) for g in slopes.values() if g.ndim == 2]
+
+    def build():
+        return lesson.dense_net(8, "sigmoid", 1.0)
+
+    sigmoid, relu = build(), lesson.dense_net(8, "relu", 2.0)
+    sigmoid.compile(keras.optimizers.Adam(3e-3), LOSS)
+    relu.compile(keras.optimizers.Adam(3e-3), LOSS)
+    on = gradients.weight_gradient_function(sigmoid, LOSS)
+    for seed in SEEDS:
+        keras.utils.set_random_seed(seed)
+        start_again(sigmoid, build)
+        before = norms(on(lesson.images, lesson.labels)[1])
+        options = {"epochs": 2, "batch_size": 64, "curve": False}
+        losses = []
+        awake = 0.0
+        for _ in range(7):  # 224 steps, measured every 32
+            run = fit(sigmoid, lesson.x_train, lesson.y_train, **options)
+            losses += run.steps["loss"]
+            awake = max(awake, norms(on(lesson.images, lesson.labels)[1])[0])
+        assert before[-1] / before[0] > 1e3
+        assert np.mean(losses[5:30]) == pytest.approx(math.log(10), abs=0.1)
+        assert awake / before[0] > 100
+        assert np.mean(losses[-20:]) < 2.25
+        start_again(relu, lambda: lesson.dense_net(8, "relu", 2.0))
+        run = fit(relu, lesson.x_train, lesson.y_train, **options)
+        assert np.mean(run.steps["loss"][-5:]) < 1.5
+
+
+def test_deeper_plain_net_has_the_higher_training_loss_and_healthy_gradients(lesson):
+    def norms(slopes):
+        return [np.linalg.norm(g) for g in slopes.values() if g.shape[:2] == (3, 3)]
+
+    models = {depth: lesson.plain_net(depth) for depth in (8, 32)}
+    on = gradients.weight_gradient_function(models[32], LOSS, training=True)
+    losses = {}
+    for depth, model in models.items():
+        model.compile(keras.optimizers.SGD(0.1, momentum=0.9), LOSS)
+        for seed in SEEDS:
+            keras.utils.set_random_seed(seed)
+            start_again(model, lambda depth=depth: lesson.plain_net(depth))
+            if depth == 32:
+                untrained = norms(on(lesson.images, lesson.labels)[1])
+                assert min(untrained) > 0.05
+                assert 5 < untrained[0] / untrained[-1] < 500
+            run = fit(model, lesson.x_train, lesson.y_train, epochs=4, batch_size=64)
+            losses[depth, seed] = run.last("loss")
+            if depth == 32:
+                trained = norms(on(lesson.images, lesson.labels)[1])
+                assert min(trained) > 0.01
+                assert 0.1 < trained[0] / trained[-1] < 100
+    for seed in SEEDS:
+        assert losses[32, seed] > losses[8, seed] + 0.3
