@@ -58,7 +58,7 @@ def figure(metadata):
         return [nodes.image(uri="a.png")]
 
     data = types.SimpleNamespace(
-        mime_type="image/png", output_metadata={"image/png": metadata}
+        mime_type="image/png", output_metadata={"image/png": metadata}, line=7
     )
     return site_pages._with_alternative_text(render)(None, data)[0]
 

@@ -302,7 +302,8 @@ def test_a_learners_model_keeps_its_weights_flags_and_compile_state():
     before = [np.copy(w) for w in model.get_weights()]
     optimizer = model.optimizer
     assert first_failure(lambda: model) is None
-    assert model.optimizer is optimizer and model.compiled
+    assert model.optimizer is optimizer
+    assert model.compiled
     assert all(w.trainable for w in model.trainable_variables)
     for old, new in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)

@@ -1,6 +1,6 @@
 """List the installed packages whose versions differ from requirements.lock.
 
-    python tools/changed_versions.py
+python tools/changed_versions.py
 """
 
 from __future__ import annotations

@@ -101,9 +101,9 @@ def number(
 def choice(argument: str, value: Any, options: Iterable[Any]) -> Any:
     """Return `value` if it is one of `options`; the error names close matches."""
     options = list(options)
-    if isinstance(value, str) or value is None or isinstance(value, numbers.Number):
-        if value in options:
-            return value
+    plain = value is None or isinstance(value, (str, numbers.Number))
+    if plain and value in options:
+        return value
     listed = ", ".join(repr(option) for option in options)
     close = difflib.get_close_matches(str(value), [str(o) for o in options], n=1)
     hint = f" (did you mean {close[0]!r}?)" if close and isinstance(value, str) else ""

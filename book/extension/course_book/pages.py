@@ -46,6 +46,7 @@ def setup(app: Sphinx) -> None:
     app.connect("doctree-read", mark_quotations)
     app.connect("doctree-read", require_alternative_text)
     app.connect("html-page-context", add_footer)
+    app.connect("build-finished", forget_after_warnings)
     NbElementRenderer.render_image = _with_alternative_text(
         NbElementRenderer.render_image
     )
@@ -89,8 +90,9 @@ def _with_alternative_text(render: Any) -> Any:
     def render_image(self: Any, data: Any) -> list[nodes.Element]:
         images: list[nodes.Element] = render(self, data)
         alt = data.output_metadata.get(data.mime_type, {}).get("alt")
-        if alt:
-            for image in images:
+        for image in images:
+            image.cell_line = data.line  # MyST-NB will overwrite `line`
+            if alt:
                 image["alt"] = str(alt)
         return images
 
@@ -104,7 +106,7 @@ def require_alternative_text(app: Sphinx, doctree: nodes.document) -> None:
             LOGGER.warning(
                 "an image has no alternative text (a lesson's figure gets it from "
                 "`alt=` of course_utils.plots)",
-                location=image,
+                location=(app.env.docname, getattr(image, "cell_line", image.line)),
                 type="course",
                 subtype="alt",
             )
@@ -139,6 +141,15 @@ def mark_quotations(app: Sphinx, doctree: nodes.document) -> None:
             quotation["classes"] += ["bug"] if "bug" in words else []
         else:
             quotation["classes"] += ["course-box"]
+
+
+def forget_after_warnings(app: Sphinx, exception: Exception | None) -> None:
+    """Make the next build read every page again where this one had a warning.
+
+    Otherwise it would skip the unchanged page, warning and all, and succeed.
+    """
+    if exception or app._warncount:
+        (Path(app.doctreedir) / "environment.pickle").unlink(missing_ok=True)
 
 
 def add_footer(
