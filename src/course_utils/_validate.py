@@ -203,7 +203,7 @@ def keras_model(argument: str, value: Any) -> Any:
     if not value.built:
         fail_with_words(
             argument,
-            "a keras.Model that is built (give it an Input, or call it once on a batch)",
+            "a keras.Model that is built (with an Input, or called once on a batch)",
             f"the unbuilt model {value.name!r}",
         )
     return value
