@@ -137,7 +137,7 @@ def test_formula_of_one_layer_agrees_with_the_backend(seed):
     through = delta * (1 - np.tanh(W @ h) ** 2)
 
     def loss(parts):
-        return ops.sum(delta * ops.tanh(ops.matmul(parts[0], parts[1])))
+        return ops.dot(delta, ops.tanh(ops.matmul(parts[0], parts[1])))
 
     _, (in_W, in_h) = gradients.value_and_gradient(loss, [W, h])
     np.testing.assert_allclose(in_h, W.T @ through, rtol=1e-4, atol=1e-5)
@@ -156,7 +156,7 @@ def test_forecast_without_weights_falls_where_the_gradient_grows(lesson, seed):
         def loss(x, kernels=kernels):
             for kernel in kernels:
                 x = ops.sigmoid(ops.matmul(x, kernel))
-            return ops.sum(delta * x)
+            return ops.sum(ops.multiply(delta, x))
 
         _, truth = gradients.value_and_gradient(loss, x, compile=False)
         found = lesson.pre_activations_of(x, kernels)
@@ -350,24 +350,21 @@ def test_without_clipping_the_loss_is_lost_and_clipping_saves_the_run(lesson):
     for clip, model in models.items():
         model.compile(keras.optimizers.SGD(0.01, global_clipnorm=clip), LOSS)
 
-    def losses(clip, gain, epochs=2):
+    def train(clip, gain, epochs):
         start_again(models[clip], lambda: lesson.dense_net(20, "relu", gain))
         options = {"epochs": epochs, "batch_size": 64, "curve": False}
-        try:
-            run = fit(models[clip], lesson.x_train, lesson.y_train, **options)
-        except TrainingDiverged as diverged:
-            assert diverged.epoch == 1
-            assert diverged.step < 10
-            return None
+        run = fit(models[clip], lesson.x_train, lesson.y_train, **options)
         return run.steps["loss"]
 
     for seed in SEEDS:
         keras.utils.set_random_seed(seed)
-        assert losses(clip=None, gain=4) is None
-        clipped = losses(clip=1.0, gain=4)
+        with pytest.raises(TrainingDiverged) as diverged:
+            train(clip=None, gain=4, epochs=1)
+        assert diverged.value.step < 10
+        clipped = train(clip=1.0, gain=4, epochs=2)
         assert clipped[0] > 200
         assert np.mean(clipped[-5:]) < clipped[0] / 2
-        assert losses(clip=None, gain=2, epochs=1)[0] < min(clipped) / 3
+        assert train(clip=None, gain=2, epochs=1)[0] < min(clipped) / 3
 
 
 def test_a_starved_sigmoid_net_wakes_up_while_relu_never_slept(lesson):
@@ -387,7 +384,7 @@ def test_a_starved_sigmoid_net_wakes_up_while_relu_never_slept(lesson):
         before = norms(on(lesson.images, lesson.labels)[1])
         options = {"epochs": 2, "batch_size": 64, "curve": False}
         losses, awake = [], 0.0
-        for _ in range(7):  # 224 steps, measured every 32
+        for _ in range(6):  # 192 steps, measured every 32
             run = fit(sigmoid, lesson.x_train, lesson.y_train, **options)
             losses += run.steps["loss"]
             awake = max(awake, norms(on(lesson.images, lesson.labels)[1])[0])
@@ -401,27 +398,28 @@ def test_a_starved_sigmoid_net_wakes_up_while_relu_never_slept(lesson):
 
 
 def test_deeper_plain_net_has_the_higher_training_loss_and_healthy_gradients(lesson):
+    # 24 layers in place of the lesson's 32, which take a minute to compile and train.
     def norms(slopes):
         return [np.linalg.norm(g) for g in slopes.values() if g.shape[:2] == (3, 3)]
 
-    x, y = lesson.x_train[:768], lesson.y_train[:768]
-    models = {depth: lesson.plain_net(depth) for depth in (8, 32)}
-    on = gradients.weight_gradient_function(models[32], LOSS, training=True)
+    x, y = lesson.x_train[:512], lesson.y_train[:512]
+    models = {depth: lesson.plain_net(depth) for depth in (8, 24)}
+    on = gradients.weight_gradient_function(models[24], LOSS, training=True)
     losses = {}
     for depth, model in models.items():
         model.compile(keras.optimizers.SGD(0.1, momentum=0.9), LOSS)
         for seed in SEEDS:
             keras.utils.set_random_seed(seed)
             start_again(model, lambda depth=depth: lesson.plain_net(depth))
-            if depth == 32:
+            if depth == 24:
                 untrained = norms(on(lesson.images, lesson.labels)[1])
                 assert min(untrained) > 0.05
-                assert 5 < untrained[0] / untrained[-1] < 500
+                assert 3 < untrained[0] / untrained[-1] < 300
             run = fit(model, x, y, epochs=4, batch_size=64, curve=False)
             losses[depth, seed] = run.last("loss")
-            if depth == 32:
+            if depth == 24:
                 trained = norms(on(lesson.images, lesson.labels)[1])
                 assert min(trained) > 0.01
                 assert 0.1 < trained[0] / trained[-1] < 100
     for seed in SEEDS:
-        assert losses[32, seed] > losses[8, seed] + 0.3
+        assert losses[24, seed] > losses[8, seed] + 0.3

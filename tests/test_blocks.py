@@ -96,7 +96,7 @@ def test_zero_init_starts_as_the_shortcut(normalization):
 def test_zero_init_lets_the_gradient_into_the_last_kernel():
     model = model_of(blocks.residual_block, (6, 6, 4), 4, zero_init=True)
     x = random_maps((6, 6, 4))
-    _, slopes = gradients.weight_gradients(model, x, x, "mse")
+    _, slopes = gradients.weight_gradients(model, x, 0 * x, "mse")
     first, _, last, _ = slopes.values()
     assert not first.any()
     assert last.any()

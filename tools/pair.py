@@ -57,13 +57,14 @@ def install_line() -> str:
     """Return the one line that installs the course where it is missing.
 
     Where it is there, the line does nothing, so that lessons run without a network.
-    It is Python, not `%pip`, because a failed magic command would pass in silence.
+    It is Python, not `%pip`, because a failed magic command would pass in silence. The
+    semicolon at its end keeps the notebook from showing a value.
     """
     address, version = repository()
     return (
         "import importlib.util, subprocess, sys; "
         'importlib.util.find_spec("course_utils") or subprocess.check_call('
-        f'[sys.executable, "-m", "pip", "install", "-q", "git+{address}@v{version}"])'
+        f'[sys.executable, "-m", "pip", "install", "-q", "git+{address}@v{version}"]);'
     )
 
 

@@ -209,12 +209,15 @@ def _feature_maps(argument: str, value: Any) -> None:
 
 
 def _known_name(argument: str, value: Any, family: str) -> None:
-    """Refuse anything but a name that `keras.<family>` knows."""
+    """Refuse anything but a name in `keras.<family>`, such as "relu".
+
+    Nothing is looked up by `get`: making an initializer draws a seed, and the next
+    layer would start from other numbers.
+    """
     import keras
 
-    known = getattr(keras, family)
     _validate.string(argument, value)
-    try:
-        known.get(value)
-    except ValueError:
-        _validate.choice(argument, value, sorted(n for n in dir(known) if n.islower()))
+    known = getattr(keras, family)
+    helpers = {"get", "serialize", "deserialize"}
+    names = {name for name in dir(known) if name[:1].islower()} - helpers
+    _validate.choice(argument, value, sorted(names))

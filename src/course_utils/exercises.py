@@ -927,6 +927,24 @@ def _own_random_numbers() -> Iterator[None]:
         np.random.set_state(numpy)
 
 
+@contextlib.contextmanager
+def _quick_compilation() -> Iterator[None]:
+    """Let JAX compile without optimizing: a check runs each operation only once."""
+    jax = sys.modules.get("jax")
+    setting = "jax_disable_most_optimizations"
+    before = None
+    with contextlib.suppress(Exception):  # another version may not have it
+        before = jax.config.values[setting]  # type: ignore[union-attr]
+    if jax is None or before is None:
+        yield
+        return
+    jax.config.update(setting, True)
+    try:
+        yield
+    finally:
+        jax.config.update(setting, before)
+
+
 def _photograph(answer: Any) -> Any:
     """Record weights, trainable flags and compile state of a Keras object."""
     keras = sys.modules.get("keras")
@@ -1034,7 +1052,7 @@ def _run(exercise: Exercise, answer: Any) -> Result:
     _RUNNING.checks.append(running)
     try:
         before = _photograph(answer)
-        with _own_random_numbers(), running.clock:
+        with _own_random_numbers(), _quick_compilation(), running.clock:
             verdict = _judge(exercise, answer, running)
         if not _same_photograph(before, _photograph(answer)):
             error = RuntimeError("the check changed the object that it was given")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import sys
@@ -180,6 +181,8 @@ def _import_keras():
             import keras
 
             keras.ops.zeros(1)  # the first operation starts the backend
+        # TensorFlow warns where several small models are trained in turn.
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)
     except ImportError as error:
         raise _no_backend(f"Keras cannot be imported ({error})", error) from error
     return keras
