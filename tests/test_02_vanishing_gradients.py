@@ -285,6 +285,13 @@ def test_wide_convolutions_keep_more_of_the_signal(lesson):
     assert medians[64] > 3 * medians[16]
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_product_of_factors_that_are_1_on_average_is_usually_below_1(seed):
+    factors = np.random.default_rng(seed).chisquare(16, (2000, 50)) / 16
+    assert factors.mean() == pytest.approx(1, abs=0.01)
+    assert np.mean(factors.prod(axis=1) < 1) > 0.75
+
+
 @pytest.mark.parametrize("gain", [0.5, 1.0, 2.0, 4.0])
 def test_he_predicts_the_factor_of_a_layer(lesson, gain):
     for seed in SEEDS:

@@ -25,9 +25,14 @@ def output_size(n, filter_size, stride=1, padding=0):
     return (n + 2 * padding - filter_size) // stride
 
 
-# %% a float from a true division wrong="no padding, stride 1"
+# %% a float from a true division wrong="a whole number"
 def output_size(n, filter_size, stride=1, padding=0):
     return (n + 2 * padding - filter_size) / stride + 1
+
+
+# %% prints the size instead of returning it wrong="a whole number"
+def output_size(n, filter_size, stride=1, padding=0):
+    print((n + 2 * padding - filter_size) // stride + 1)
 
 
 # %% pads on one side only wrong="padding on both sides"

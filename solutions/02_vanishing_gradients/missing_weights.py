@@ -47,7 +47,7 @@ def input_gradient(delta, pre_activations, kernels):
     return delta
 
 
-# %% forgets to transpose wrong="the kernel is transposed"
+# %% forgets to transpose wrong="slope first, then the transposed kernel"
 def input_gradient(delta, pre_activations, kernels):
     for z, kernel in zip(pre_activations[::-1], kernels[::-1]):
         s = 1 / (1 + np.exp(-z))
@@ -55,7 +55,7 @@ def input_gradient(delta, pre_activations, kernels):
     return delta
 
 
-# %% the slope after the weights wrong="the kernel is transposed"
+# %% the slope after the weights wrong="slope first, then the transposed kernel"
 def input_gradient(delta, pre_activations, kernels):
     for z, kernel in zip(pre_activations[::-1], kernels[::-1]):
         s = 1 / (1 + np.exp(-z))

@@ -972,6 +972,7 @@ class _Progress:
     rule: str | None = None
     level: int = 0
     done: bool = False
+    stopped: bool = False
 
 
 _PROGRESS: dict[str, _Progress] = {}
@@ -989,6 +990,7 @@ def _remember(exercise: Exercise, verdict: _Verdict) -> int:
         _PROGRESS[exercise.name] = _Progress(done=True)
         return 0
     progress.done = False
+    progress.stopped = verdict.state == "error"
     if verdict.state == "incorrect" and verdict.rule is not None:
         same = verdict.rule == progress.rule
         progress.level = min(progress.level + 1, 3) if same else 1
@@ -1121,6 +1123,14 @@ def hint(name: str) -> Hint:
     progress = _PROGRESS.get(name, _Progress())
     if progress.done:
         return Hint(name, None, 0, "Your answer is correct.")
+    if progress.stopped:
+        return Hint(
+            name,
+            None,
+            0,
+            "Your code stopped with an exception. Read its last line, and the line of "
+            "yours that the check shows; print the shapes there.",
+        )
     rule = progress.rule or exercise.rules[0].name
     level = max(progress.level, 1)
     return Hint(name, rule, level, _hints(exercise, rule)[level - 1])

@@ -14,12 +14,20 @@ def _positions(n: int, f: int, s: int, p: int) -> int:
     return len([i for i in range(n + 2 * p) if i % s == 0 and i + f <= n + 2 * p])
 
 
+def _is_whole(answer: Any) -> None:
+    size = call(answer, 8, 3)
+    if size is None:
+        raise Failure("output_size(8, 3): expected a whole number (int), got None.")
+    if isinstance(size, (float, np.floating)):
+        raise Failure(
+            f"output_size(8, 3): expected a whole number (int), got {size!r}."
+        )
+
+
 def _compare(answer: Any, cases: list[tuple[int, int, int, int]]) -> None:
     for n, f, s, p in cases:
         size = call(answer, n, f, stride=s, padding=p)
         what = f"output_size({n}, {f}, stride={s}, padding={p})"
-        if isinstance(size, (float, np.floating)):
-            raise Failure(f"{what}: expected a whole number (int), got {size!r}.")
         expect_equal(size, _positions(n, f, s, p), what=what)
 
 
@@ -29,6 +37,15 @@ output_size = Exercise(
     lesson="00",
     title="Output size of a convolution",
     rules=[
+        Rule(
+            "a whole number",
+            _is_whole,
+            hints=(
+                "The check got no number of type `int`.",
+                "`/` always gives a float; `//` rounds down and keeps whole numbers.",
+                "Look at the division, and at `return`: a printed number is lost.",
+            ),
+        ),
         Rule(
             "no padding, stride 1",
             lambda answer: _compare(answer, [(8, 3, 1, 0), (5, 5, 1, 0), (7, 1, 1, 0)]),
