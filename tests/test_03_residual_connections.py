@@ -337,7 +337,7 @@ def test_the_loop_bug_leaves_one_block(lesson):
         lesson.build_with_a_bug(
             blocks.residual_block, filters, (32, 32, 3)
         ).count_params()
-        for filters in [(16,), (32, 16), (64, 32, 16), (128, 64, 32, 16)]
+        for filters in [(16,), (32, 16), (64, 32, 16)]
     }
     assert sizes == {4_026}
 
