@@ -118,7 +118,7 @@ def test_the_printed_block_is_the_package_block(lesson, shape, filters, options)
 
 # --- Signals and gradients by depth ---------------------------------------------------
 
-DEPTH = 16
+DEPTH = 12
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +138,7 @@ def by_depth(lesson):
 
 def test_without_shortcuts_and_with_glorot_the_gradient_vanishes(by_depth):
     _, slope = by_depth["plain, Glorot"]
-    assert (slope[:, 0] / slope[:, -1] < 5e-2).all()
+    assert (slope[:, 0] / slope[:, -1] < 0.2).all()
     falls = slope[:, 1:] / slope[:, :-1]
     assert (np.median(falls, axis=1) > 1.5).all()
 
@@ -286,7 +286,7 @@ def test_far_from_the_trained_weights_the_plain_loss_is_higher(trained):
         for name, runs in trained.items()
         if name != "plain 8"
     }
-    assert (far["plain 32"] > 2 * far["residual 32"]).all()
+    assert (far["plain 32"] > 5 * far["residual 32"]).all()
 
 
 # --- Is the input preserved? ----------------------------------------------------------

@@ -215,7 +215,6 @@ def folder(argument: str, value: Any) -> str:
         fail_type(argument, "the path of a folder", value)
     path = os.fspath(value)
     if not os.path.isdir(path):
-        raise FileNotFoundError(
-            _message(argument, "the path of a folder that exists", path)
-        )
+        expected = "the path of a folder that exists"
+        raise FileNotFoundError(_message(argument, expected, _Said(path)))
     return path
