@@ -363,16 +363,25 @@ def _tower_oracle() -> Any:
 def _chained(answer: Any) -> None:
     """Record what each block reads and writes."""
     read: list[int] = []
+    asked: list[int] = []
 
     def recorder(x: Any, filters: int) -> Any:
         read.append(int(x.shape[-1]))
+        asked.append(filters)
         return _toy_block(x, filters)
 
     call(answer, recorder, _TOWER_FILTERS, _TOWER_INPUT)
+    if not read:
+        raise Failure("your function never called the `block` that it was given.")
     if len(read) != len(_TOWER_FILTERS):
         raise Failure(
             f"expected {len(_TOWER_FILTERS)} blocks for filters={_TOWER_FILTERS}, got "
             f"{len(read)}."
+        )
+    if asked != list(_TOWER_FILTERS):
+        raise Failure(
+            f"the blocks were asked for {asked} filters, in this order; expected "
+            f"{list(_TOWER_FILTERS)}."
         )
     for i, (came, wrote) in enumerate(zip(read[1:], _TOWER_FILTERS, strict=False)):
         if came != wrote:
