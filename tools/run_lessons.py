@@ -226,7 +226,7 @@ def _free() -> float:
 
 def _usual_time(profile: str) -> str:
     return {
-        "smoke": "each usually takes 10 to 20 seconds",
+        "smoke": "each usually takes 10 to 30 seconds",
         "quick": "each usually takes 1 to 2 minutes on two cores",
         "full": "each usually takes 5 to 10 minutes on a GPU",
     }[profile]
