@@ -2,8 +2,7 @@
 
 Importing it is cheap: no framework is loaded until something that needs one is used.
 The names that lessons use most are importable from here; the rest lives in the
-submodules `data`, `shapes`, `gradients`, `blocks`, `training`, `plots`, `exercises`
-and `grading`.
+submodules that `dir(course_utils)` lists.
 """
 
 from __future__ import annotations
@@ -21,15 +20,29 @@ _HOME = {
     "check": "exercises",
     "hint": "exercises",
     "show_source": "gradients",
+    "convolutional_block": "blocks",
+    "identity_block": "blocks",
     "residual_block": "blocks",
+    "separable_block": "blocks",
+    "cifar_resnet": "nets",
+    "dense_classifier": "nets",
+    "mini_xception": "nets",
+    "plain_convnet": "nets",
+    "resnet50": "nets",
+    "small_convnet": "nets",
+    "xception": "nets",
 }
 _MODULES = (
     "blocks",
+    "costs",
     "data",
     "exercises",
     "gradients",
     "grading",
+    "images",
+    "nets",
     "plots",
+    "records",
     "runtime",
     "shapes",
     "training",

@@ -7,11 +7,19 @@ framework; Keras is loaded by the first call.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from course_utils import _validate
 
-__all__ = ["plain_block", "residual_block"]
+__all__ = [
+    "convolutional_block",
+    "grouped_convolution",
+    "identity_block",
+    "plain_block",
+    "residual_block",
+    "separable_block",
+]
 
 
 def residual_block(
@@ -144,6 +152,318 @@ def plain_block(
         zero_init=False,
     )
     return layers.Activation(activation)(x)
+
+
+def separable_block(
+    x: Any,
+    filters: int | Sequence[int],
+    *,
+    kernel_size: int = 3,
+    strides: int = 2,
+    normalization: str | None = "before",
+    first_activation: bool = True,
+    residual: bool = True,
+    separable: bool = True,
+    inner_activation: str | None = None,
+    momentum: float = 0.9,
+) -> Any:
+    """Stack separable convolutions with a shortcut around them, as Xception does.
+
+    Each convolution comes with a ReLU in front of it and batch normalization. With
+    `strides=2` max pooling (3×3) ends the main path, and a 1×1 convolution of stride 2
+    is the shortcut; with `strides=1` the shortcut is the input itself wherever the
+    channels stay the same. Nothing follows the sum. Taught in lesson 06.
+
+    Args:
+        x: symbolic tensor of shape (batch, height, width, channels).
+        filters: output channels of each convolution in turn; one number stands for two
+            convolutions of as many filters.
+        kernel_size: side of the square kernels, in pixels.
+        strides: 1, or 2 to turn a side of n pixels into ⌈n / 2⌉.
+        normalization: "before" puts batch normalization in front of each ReLU (the
+            mini net), "after" behind each convolution and the projection (Xception),
+            None leaves it out and gives the convolutions biases instead.
+        first_activation: if False, no ReLU stands in front of the first convolution.
+        residual: if False, the shortcut is left out.
+        separable: if False, ordinary convolutions take the place of the separable ones.
+        inner_activation: name of an activation between the depthwise and the pointwise
+            half of each separable convolution, or None for none, as in Xception.
+        momentum: of the running statistics, between 0 and 1.
+
+    Returns:
+        Symbolic tensor of shape (batch, height, width, filters); with `strides=2`,
+        height and width are halved and rounded up.
+
+    Raises:
+        TypeError: an argument of the wrong type, `x` not symbolic included.
+        ValueError: an argument out of range, `x` not of four axes, or an inner
+            activation for convolutions that are not separable.
+
+    Example:
+        >>> inputs = keras.Input((88, 88, 32))
+        >>> separable_block(inputs, 64).shape
+        (None, 44, 44, 64)
+
+    References:
+        Chollet (2017), the block, and why nothing stands between the two halves of a
+        separable convolution.
+    """
+    from keras import layers
+
+    _feature_maps("x", x)
+    each = _filters_of(filters)
+    _validate.integer("kernel_size", kernel_size, low=1)
+    _validate.integer("strides", strides, low=1, high=2)
+    if normalization is not None:
+        _validate.choice("normalization", normalization, ("before", "after"))
+    for name, value in [
+        ("first_activation", first_activation),
+        ("residual", residual),
+        ("separable", separable),
+    ]:
+        _validate.boolean(name, value)
+    if inner_activation is not None:
+        _known_name("inner_activation", inner_activation, "activations")
+        if not separable:
+            _validate.fail(
+                "inner_activation",
+                "None where `separable` is False (there is nothing in between)",
+                inner_activation,
+            )
+    _validate.number("momentum", momentum, low=0, high=1)
+
+    use_bias = normalization is None
+    shortcut = x
+    for place, size in enumerate(each):
+        if normalization == "before":
+            x = layers.BatchNormalization(momentum=momentum)(x)
+        if place > 0 or first_activation:
+            x = layers.ReLU()(x)
+        x = _convolution(x, size, kernel_size, separable, inner_activation, use_bias)
+        if normalization == "after":
+            x = layers.BatchNormalization(momentum=momentum)(x)
+    if strides == 2:
+        x = layers.MaxPooling2D(3, strides=2, padding="same")(x)
+    if not residual:
+        return x
+    if strides == 2 or shortcut.shape[-1] != each[-1]:
+        shortcut = layers.Conv2D(each[-1], 1, strides=strides, use_bias=use_bias)(
+            shortcut
+        )
+        if normalization == "after":
+            shortcut = layers.BatchNormalization(momentum=momentum)(shortcut)
+    return layers.Add()([x, shortcut])
+
+
+def identity_block(
+    x: Any, filters: int, *, kernel_size: int = 3, momentum: float = 0.99
+) -> Any:
+    """Add a bottleneck of three convolutions to its input, whose shape stays.
+
+    1×1 down to `filters` channels, `kernel_size`×`kernel_size`, 1×1 up to four times as
+    many; batch normalization after each, ReLU after the first two and after the sum.
+    Taught in lesson 07.
+
+    Args:
+        x: symbolic tensor of shape (batch, height, width, 4·filters).
+        filters: channels inside the bottleneck.
+        kernel_size: side of the middle kernel, in pixels.
+        momentum: of the running statistics, between 0 and 1.
+
+    Returns:
+        Symbolic tensor of the shape of `x`.
+
+    Raises:
+        TypeError: an argument of the wrong type, `x` not symbolic included.
+        ValueError: an argument out of range, or `x` without 4·filters channels.
+
+    Example:
+        >>> inputs = keras.Input((56, 56, 256))
+        >>> identity_block(inputs, 64).shape
+        (None, 56, 56, 256)
+
+    References:
+        He, Zhang, Ren & Sun (2016a), section 4.1, "deeper bottleneck architectures".
+    """
+    from keras import layers
+
+    _feature_maps("x", x)
+    _validate.integer("filters", filters, low=1)
+    if x.shape[-1] != 4 * filters:
+        _validate.fail(
+            "x",
+            f"a tensor of {4 * filters} channels, four times `filters`, so that the "
+            "sum fits (use `convolutional_block` where the shape changes)",
+            x,
+        )
+    main = _bottleneck(x, filters, kernel_size, 1, momentum)
+    return layers.ReLU()(layers.Add()([x, main]))
+
+
+def convolutional_block(
+    x: Any,
+    filters: int,
+    *,
+    kernel_size: int = 3,
+    strides: int = 2,
+    momentum: float = 0.99,
+) -> Any:
+    """Add a bottleneck of three convolutions to a projection of its input.
+
+    As `identity_block`, with a stride in the first 1×1 convolution, and a 1×1
+    convolution of the same stride and batch normalization on the shortcut. Taught in
+    lesson 07.
+
+    Args:
+        x: symbolic tensor of shape (batch, height, width, channels).
+        filters: channels inside the bottleneck; the output has four times as many.
+        kernel_size: side of the middle kernel, in pixels.
+        strides: of the first convolution and of the projection, in pixels.
+        momentum: of the running statistics, between 0 and 1.
+
+    Returns:
+        Symbolic tensor of shape (batch, ⌈height / strides⌉, ⌈width / strides⌉,
+        4·filters).
+
+    Raises:
+        TypeError: an argument of the wrong type, `x` not symbolic included.
+        ValueError: an argument out of range, or `x` not of four axes.
+
+    Example:
+        >>> inputs = keras.Input((56, 56, 256))
+        >>> convolutional_block(inputs, 128).shape
+        (None, 28, 28, 512)
+
+    References:
+        He, Zhang, Ren & Sun (2016a), sections 3.3 (option B) and 4.1.
+    """
+    from keras import layers
+
+    _feature_maps("x", x)
+    _validate.integer("filters", filters, low=1)
+    _validate.integer("strides", strides, low=1)
+    shortcut = layers.Conv2D(4 * filters, 1, strides=strides)(x)
+    shortcut = layers.BatchNormalization(momentum=momentum, epsilon=_EPSILON)(shortcut)
+    main = _bottleneck(x, filters, kernel_size, strides, momentum)
+    return layers.ReLU()(layers.Add()([shortcut, main]))
+
+
+def grouped_convolution(
+    x: Any,
+    filters: int,
+    *,
+    groups: int,
+    kernel_size: int = 3,
+    use_bias: bool = True,
+) -> Any:
+    """Mix all channels by a 1×1 convolution, then filter them in separate groups.
+
+    The first convolution looks across channels and at no neighbor. The second looks at
+    neighbors, and at the channels of its own group only. `groups=1` gives an ordinary
+    spatial convolution, `groups=filters` a depthwise one: the ends of the scale from
+    Inception to Xception. Nothing stands between the two. Taught in lesson 05.
+
+    Args:
+        x: symbolic tensor of shape (batch, height, width, channels).
+        filters: output channels of both convolutions.
+        groups: into how many groups the spatial convolution splits its channels; a
+            divisor of `filters`.
+        kernel_size: side of the square spatial kernel, in pixels.
+        use_bias: whether each filter of the spatial convolution has a bias. The 1×1
+            convolution has none, as in `SeparableConv2D`.
+
+    Returns:
+        Symbolic tensor of shape (batch, height, width, filters).
+
+    Raises:
+        TypeError: an argument of the wrong type, `x` not symbolic included.
+        ValueError: an argument out of range, `groups` that does not divide `filters`,
+            or `x` not of four axes.
+
+    Example:
+        >>> inputs = keras.Input((32, 32, 16))
+        >>> grouped_convolution(inputs, 64, groups=4).shape
+        (None, 32, 32, 64)
+
+    References:
+        Chollet (2017), sections 1.1 and 1.2, figures 1 to 4.
+    """
+    from keras import layers, ops
+
+    _feature_maps("x", x)
+    _validate.integer("filters", filters, low=1)
+    _validate.integer("groups", groups, low=1)
+    _validate.integer("kernel_size", kernel_size, low=1)
+    _validate.boolean("use_bias", use_bias)
+    if filters % groups:
+        _validate.fail("groups", f"a divisor of filters = {filters}", groups)
+    x = layers.Conv2D(filters, 1, use_bias=False)(x)
+    if groups == filters:
+        return layers.DepthwiseConv2D(kernel_size, padding="same", use_bias=use_bias)(x)
+    # One convolution a group, and not `Conv2D(groups=...)`: on a CPU, the gradient of
+    # that one took 15 times as long for 8 groups (TensorFlow and JAX).
+    parts = ops.split(x, groups, axis=-1) if groups > 1 else [x]
+    width = filters // groups
+    parts = [
+        layers.Conv2D(width, kernel_size, padding="same", use_bias=use_bias)(part)
+        for part in parts
+    ]
+    return layers.Concatenate()(parts) if groups > 1 else parts[0]
+
+
+# What the library's ResNet-50 adds to the variance, so that its weights fit ours.
+_EPSILON = 1.001e-5
+
+
+def _bottleneck(
+    x: Any, filters: int, kernel_size: int, strides: int, momentum: float
+) -> Any:
+    """1×1, k×k, 1×1, each with normalization, and no activation at the end."""
+    from keras import layers
+
+    _validate.integer("kernel_size", kernel_size, low=1)
+    _validate.number("momentum", momentum, low=0, high=1)
+    for size, kernel, step in [
+        (filters, 1, strides),
+        (filters, kernel_size, 1),
+        (4 * filters, 1, 1),
+    ]:
+        x = layers.Conv2D(size, kernel, strides=step, padding="same")(x)
+        x = layers.BatchNormalization(momentum=momentum, epsilon=_EPSILON)(x)
+        if size == filters:
+            x = layers.ReLU()(x)
+    return x
+
+
+def _convolution(
+    x: Any,
+    filters: int,
+    kernel_size: int,
+    separable: bool,
+    inner_activation: str | None,
+    use_bias: bool,
+) -> Any:
+    """One convolution of a separable block, in the form that was asked for."""
+    from keras import layers
+
+    if not separable:
+        return layers.Conv2D(filters, kernel_size, padding="same", use_bias=use_bias)(x)
+    if inner_activation is None:
+        return layers.SeparableConv2D(
+            filters, kernel_size, padding="same", use_bias=use_bias
+        )(x)
+    x = layers.DepthwiseConv2D(kernel_size, padding="same", use_bias=False)(x)
+    x = layers.Activation(inner_activation)(x)
+    return layers.Conv2D(filters, 1, use_bias=use_bias)(x)
+
+
+def _filters_of(filters: Any) -> tuple[int, ...]:
+    """Return the filters of each convolution; one number stands for two."""
+    if isinstance(filters, Sequence) and not isinstance(filters, (str, bytes)):
+        if not filters:
+            _validate.fail("filters", "at least one number", filters)
+        return tuple(_validate.integer("filters", size, low=1) for size in filters)
+    return (_validate.integer("filters", filters, low=1),) * 2
 
 
 def _main_path(

@@ -1,0 +1,525 @@
+"""The networks of the course, each a function that returns a new `keras.Model`.
+
+All of them take `input_shape` and `num_classes` by name, start from the random numbers
+of the current seed, and end in probabilities: a softmax, or one sigmoid unit where
+there are two classes. `plain_convnet` and `mini_xception` take pixels from 0 to 255 and
+rescale them themselves; each docstring says what the others expect. Importing this
+module loads no framework; Keras is loaded by the first call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from course_utils import _validate, blocks
+
+__all__ = [
+    "augmentation",
+    "cifar_resnet",
+    "dense_classifier",
+    "mini_xception",
+    "plain_convnet",
+    "resnet50",
+    "small_convnet",
+    "xception",
+]
+
+
+def augmentation(
+    *, flip: bool = True, rotation: float = 0.1, zoom: float = 0.2, seed: int = 0
+) -> Any:
+    """Return layers that change images at random, in training only.
+
+    Taught in lesson 06.
+
+    Args:
+        flip: mirror every second image, left to right.
+        rotation: the largest angle either way, as a part of a full turn; 0 for none.
+        zoom: the largest change of size either way, as a part of it; 0 for none.
+        seed: where the layers' own random numbers start.
+
+    Returns:
+        A `keras.Sequential` that maps images (batch, height, width, channels) to images
+        of the same shape; at inference it does nothing.
+
+    Raises:
+        TypeError: an argument of the wrong type.
+        ValueError: an angle above half a turn or a zoom of 1 or more, or nothing to do.
+
+    Example:
+        >>> mini_xception(augmentation=augmentation())
+    """
+    import keras
+    from keras import layers
+
+    _validate.boolean("flip", flip)
+    _validate.number("rotation", rotation, low=0, high=0.5)
+    _validate.number("zoom", zoom, low=0, high=0.9)
+    _validate.integer("seed", seed, low=0)
+    steps: list[Any] = []
+    if flip:
+        steps.append(layers.RandomFlip("horizontal", seed=seed))
+    if rotation:
+        steps.append(layers.RandomRotation(rotation, seed=seed + 1))
+    if zoom:
+        steps.append(layers.RandomZoom(zoom, seed=seed + 2))
+    if not steps:
+        _validate.fail("flip", "True where rotation and zoom are 0", flip)
+    return keras.Sequential(steps, name="augmentation")
+
+
+def dense_classifier(
+    *,
+    input_shape: Sequence[int] = (28, 28, 1),
+    num_classes: int = 10,
+    augmentation: Any = None,
+) -> Any:
+    """Return a classifier of dense layers alone: 256, 128 and one unit a class.
+
+    Batch normalization and ReLU follow each hidden layer. With no argument it is the
+    784-256-128-10 net for MNIST, of 236,682 parameters. Taught in lesson 01.
+
+    Args:
+        input_shape: (height, width, channels); pixels from 0 to 1.
+        num_classes: classes; 2 gives one sigmoid unit, the probability of class 1.
+        augmentation: a layer that changes the images in training, or None.
+
+    Returns:
+        A `keras.Model` from images to probabilities.
+
+    Raises:
+        TypeError: an argument of the wrong type.
+        ValueError: an argument out of range.
+
+    Example:
+        >>> dense_classifier().count_params()
+        236682
+
+    References:
+        LeCun, Bottou, Bengio & Haffner (1998), dense nets on MNIST; Ioffe & Szegedy
+        (2015), the normalization.
+    """
+    import keras
+    from keras import layers
+
+    inputs = keras.Input(_image_shape(input_shape, smallest=1), name="image")
+    x = layers.Flatten()(_augmented(inputs, augmentation))
+    for units in (256, 128):
+        x = layers.Dense(units)(x)
+        x = layers.BatchNormalization(momentum=0.9)(x)
+        x = layers.ReLU()(x)
+    return keras.Model(inputs, _head(x, num_classes), name="dense_classifier")
+
+
+def small_convnet(
+    *,
+    input_shape: Sequence[int] = (28, 28, 1),
+    num_classes: int = 10,
+    augmentation: Any = None,
+) -> Any:
+    """Return a small convnet: two convolutions, and a dense layer of 512 units.
+
+    The 3×3 convolutions have 32 and 64 filters and no padding; batch normalization,
+    ReLU and 2×2 max pooling follow each of them. With no argument, 844,042 parameters.
+    Taught in lesson 01.
+
+    Args:
+        input_shape: (height, width, channels), sides of at least 10 pixels; pixels
+            from 0 to 1.
+        num_classes: classes; 2 gives one sigmoid unit, the probability of class 1.
+        augmentation: a layer that changes the images in training, or None.
+
+    Returns:
+        A `keras.Model` from images to probabilities.
+
+    Raises:
+        TypeError: an argument of the wrong type.
+        ValueError: an argument out of range.
+
+    Example:
+        >>> small_convnet().count_params()
+        844042
+
+    References:
+        LeCun, Bottou, Bengio & Haffner (1998), the pattern; Ioffe & Szegedy (2015), the
+        normalization.
+    """
+    import keras
+    from keras import layers
+
+    inputs = keras.Input(_image_shape(input_shape, smallest=10), name="image")
+    x = _augmented(inputs, augmentation)
+    for filters in (32, 64):
+        x = layers.Conv2D(filters, 3)(x)
+        x = layers.BatchNormalization(momentum=0.9)(x)
+        x = layers.ReLU()(x)
+        x = layers.MaxPooling2D(2)(x)
+    x = layers.Dense(512, activation="relu")(layers.Flatten()(x))
+    return keras.Model(inputs, _head(x, num_classes), name="small_convnet")
+
+
+def plain_convnet(
+    *,
+    input_shape: Sequence[int] = (180, 180, 3),
+    num_classes: int = 2,
+    dropout: float = 0.5,
+    augmentation: Any = None,
+) -> Any:
+    """Return the plain convnet that mini-Xception is compared with.
+
+    Five 3×3 convolutions of 32, 64, 128, 256 and 256 filters with ReLU, max pooling
+    between them, and a dense layer on the flattened maps: 991,041 parameters, and nine
+    activation maps. No normalization, no shortcut. Taught in lesson 06.
+
+    Args:
+        input_shape: (height, width, channels), sides of at least 78 pixels; pixels
+            from 0 to 255.
+        num_classes: classes; 2 gives one sigmoid unit, the probability of class 1.
+        dropout: the part of the flattened features that a training step leaves out.
+        augmentation: a layer that changes the images in training, or None.
+
+    Returns:
+        A `keras.Model` from images to probabilities.
+
+    Raises:
+        TypeError: an argument of the wrong type.
+        ValueError: an argument out of range, or images too small for four poolings.
+
+    Example:
+        >>> plain_convnet().count_params()
+        991041
+
+    References:
+        Chollet (2021), *Deep Learning with Python*, chapter 8, the classic example.
+    """
+    import keras
+    from keras import layers
+
+    shape = _image_shape(input_shape, smallest=78)
+    _validate.number("dropout", dropout, low=0, high=0.99)
+    inputs = keras.Input(shape, name="image")
+    x = _augmented(inputs, augmentation)
+    x = layers.Rescaling(1 / 255)(x)
+    for filters in (32, 64, 128, 256):
+        x = layers.Conv2D(filters, 3, activation="relu")(x)
+        x = layers.MaxPooling2D(2)(x)
+    x = layers.Conv2D(256, 3, activation="relu")(x)
+    x = layers.Flatten()(x)
+    x = layers.Dropout(dropout)(x)
+    return keras.Model(inputs, _head(x, num_classes), name="plain_convnet")
+
+
+def mini_xception(
+    *,
+    input_shape: Sequence[int] = (180, 180, 3),
+    num_classes: int = 2,
+    filters: Sequence[int] = (32, 64, 128, 256, 512),
+    residual: bool = True,
+    normalization: bool = True,
+    separable: bool = True,
+    inner_activation: str | None = None,
+    head: str = "average",
+    dropout: float = 0.5,
+    augmentation: Any = None,
+) -> Any:
+    """Return mini-Xception, a small Xception for small images and few of them.
+
+    An ordinary 5×5 convolution, then one `separable_block` for each entry of `filters`,
+    global average pooling and dropout. With no argument: 721,857 parameters, of which
+    718,849 are trained. Taught in lesson 06.
+
+    Args:
+        input_shape: (height, width, channels), sides of at least 8 pixels; pixels from
+            0 to 255.
+        num_classes: classes; 2 gives one sigmoid unit, the probability of class 1.
+        filters: filters of each block; the first number is also the first layer's.
+        residual: if False, the blocks have no shortcut.
+        normalization: if False, there is no batch normalization, and the convolutions
+            have biases instead.
+        separable: if False, the blocks use ordinary convolutions.
+        inner_activation: name of an activation inside each separable convolution.
+        head: "average" for global average pooling, "flatten" for all positions.
+        dropout: the part of the features that a training step leaves out.
+        augmentation: a layer that changes the images in training, or None.
+
+    Returns:
+        A `keras.Model` from images to probabilities.
+
+    Raises:
+        TypeError: an argument of the wrong type.
+        ValueError: an argument out of range.
+
+    Example:
+        >>> mini_xception().count_params()
+        721857
+
+    References:
+        Chollet (2017), the architecture; Chollet (2021), *Deep Learning with Python*,
+        chapter 9, the small version.
+    """
+    import keras
+    from keras import layers
+
+    shape = _image_shape(input_shape, smallest=8)
+    for name, value in [
+        ("residual", residual),
+        ("normalization", normalization),
+        ("separable", separable),
+    ]:
+        _validate.boolean(name, value)
+    if not isinstance(filters, Sequence) or isinstance(filters, (str, bytes)):
+        _validate.fail_type("filters", "a sequence of integers", filters)
+    if not filters:
+        _validate.fail("filters", "at least one number", filters)
+    _validate.choice("head", head, ("average", "flatten"))
+    _validate.number("dropout", dropout, low=0, high=0.99)
+
+    inputs = keras.Input(shape, name="image")
+    x = _augmented(inputs, augmentation)
+    x = layers.Rescaling(1 / 255)(x)
+    # Neighboring colors depend on each other, so the first layer is not separable.
+    x = layers.Conv2D(filters[0], 5, use_bias=not normalization)(x)
+    for size in filters:
+        x = blocks.separable_block(
+            x,
+            size,
+            residual=residual,
+            normalization="before" if normalization else None,
+            separable=separable,
+            inner_activation=inner_activation,
+        )
+    pooling = layers.GlobalAveragePooling2D if head == "average" else layers.Flatten
+    x = layers.Dropout(dropout)(pooling()(x))
+    return keras.Model(inputs, _head(x, num_classes), name="mini_xception")
+
+
+def xception(
+    *,
+    input_shape: Sequence[int] = (299, 299, 3),
+    num_classes: int = 1000,
+    include_top: bool = True,
+) -> Any:
+    """Return Xception, built of the same block as the mini net.
+
+    Two ordinary convolutions, three blocks that halve the maps (entry), eight that keep
+    them (middle), and the exit: 22,910,480 parameters, 20,861,480 without its top, and
+    the outputs of the library's Xception with the same weights. Taught in lesson 06.
+
+    Args:
+        input_shape: (height, width, channels), sides of at least 71 pixels; values
+            from -1 to 1, as `keras.applications.xception.preprocess_input` makes them.
+        num_classes: classes of the softmax.
+        include_top: if False, the model ends in feature maps.
+
+    Returns:
+        A `keras.Model`.
+
+    Raises:
+        TypeError: an argument of the wrong type.
+        ValueError: an argument out of range.
+
+    Example:
+        >>> xception().count_params()
+        22910480
+
+    References:
+        Chollet (2017), figure 5.
+    """
+    import keras
+    from keras import layers
+
+    def normalized(x: Any) -> Any:
+        return layers.ReLU()(layers.BatchNormalization()(x))
+
+    shape = _image_shape(input_shape, smallest=71)
+    _validate.boolean("include_top", include_top)
+    common: dict[str, Any] = {"normalization": "after", "momentum": 0.99}
+    inputs = keras.Input(shape, name="image")
+    x = normalized(layers.Conv2D(32, 3, strides=2, use_bias=False)(inputs))
+    x = normalized(layers.Conv2D(64, 3, use_bias=False)(x))
+    x = blocks.separable_block(x, 128, first_activation=False, **common)
+    x = blocks.separable_block(x, 256, **common)
+    x = blocks.separable_block(x, 728, **common)
+    for _ in range(8):
+        x = blocks.separable_block(x, (728, 728, 728), strides=1, **common)
+    x = blocks.separable_block(x, (728, 1024), **common)
+    for filters in (1536, 2048):
+        separable = layers.SeparableConv2D(filters, 3, padding="same", use_bias=False)
+        x = normalized(separable(x))
+    if not include_top:
+        return keras.Model(inputs, x, name="xception")
+    _validate.integer("num_classes", num_classes, low=2)
+    x = layers.GlobalAveragePooling2D()(x)
+    outputs = layers.Dense(num_classes, activation="softmax")(x)
+    return keras.Model(inputs, outputs, name="xception")
+
+
+def resnet50(
+    *, input_shape: Sequence[int] = (224, 224, 3), num_classes: int = 1000
+) -> Any:
+    """Return ResNet-50: bottleneck blocks in four stages of 3, 4, 6 and 3.
+
+    With 1,000 classes 25,636,712 parameters, and the outputs of the library's ResNet-50
+    with the same weights; for images of 64×64 and 6 classes 23,600,006. Taught in
+    lesson 07.
+
+    Args:
+        input_shape: (height, width, channels), sides of at least 32 pixels; the
+            library's weights expect `keras.applications.resnet.preprocess_input`.
+        num_classes: classes of the softmax.
+
+    Returns:
+        A `keras.Model` from images to probabilities.
+
+    Raises:
+        TypeError: an argument of the wrong type.
+        ValueError: an argument out of range.
+
+    Example:
+        >>> resnet50(input_shape=(64, 64, 3), num_classes=6).count_params()
+        23600006
+
+    References:
+        He, Zhang, Ren & Sun (2016a), table 1.
+    """
+    import keras
+    from keras import layers
+
+    shape = _image_shape(input_shape, smallest=32)
+    _validate.integer("num_classes", num_classes, low=2)
+    inputs = keras.Input(shape, name="image")
+    x = layers.ZeroPadding2D(3)(inputs)
+    x = layers.Conv2D(64, 7, strides=2)(x)
+    x = layers.BatchNormalization(epsilon=1.001e-5)(x)
+    x = layers.ReLU()(x)
+    x = layers.ZeroPadding2D(1)(x)
+    x = layers.MaxPooling2D(3, strides=2)(x)
+    for filters, repeats in [(64, 3), (128, 4), (256, 6), (512, 3)]:
+        # The pooling has halved the maps already, so the first stage keeps them.
+        x = blocks.convolutional_block(x, filters, strides=1 if filters == 64 else 2)
+        for _ in range(repeats - 1):
+            x = blocks.identity_block(x, filters)
+    x = layers.GlobalAveragePooling2D()(x)
+    outputs = layers.Dense(num_classes, activation="softmax")(x)
+    return keras.Model(inputs, outputs, name="resnet50")
+
+
+def cifar_resnet(
+    *,
+    depth: int = 20,
+    input_shape: Sequence[int] = (32, 32, 3),
+    num_classes: int = 10,
+) -> Any:
+    """Return the residual net of depth 6n+2 that He et al. trained on CIFAR-10.
+
+    Three stages of n blocks with 16, 32 and 64 filters. The shortcuts have no
+    parameters ("option A"): where the shape changes they take every second position
+    and add channels of zeros. No convolution has a bias. With depth 20, 269,722
+    parameters are trained. Taught in lesson 07.
+
+    Args:
+        depth: layers with weights, 6n+2: 8, 14, 20, 32, 44, 56, 110 …
+        input_shape: (height, width, channels), sides of at least 4 pixels; values
+            around 0, of a spread of about 1.
+        num_classes: classes of the softmax.
+
+    Returns:
+        A `keras.Model` from images to probabilities.
+
+    Raises:
+        TypeError: an argument of the wrong type.
+        ValueError: an argument out of range, or a depth that is not 6n+2.
+
+    Example:
+        >>> cifar_resnet(depth=56).name
+        'resnet56'
+
+    References:
+        He, Zhang, Ren & Sun (2016a), section 4.2.
+    """
+    import keras
+    from keras import layers
+
+    _validate.integer("depth", depth, low=8)
+    if depth % 6 != 2:
+        _validate.fail("depth", "a number of the form 6n+2: 8, 14, 20, 32 …", depth)
+    shape = _image_shape(input_shape, smallest=4)
+    _validate.integer("num_classes", num_classes, low=2)
+
+    def convolution(x: Any, filters: int, strides: int = 1) -> Any:
+        x = layers.Conv2D(
+            filters,
+            3,
+            strides=strides,
+            padding="same",
+            use_bias=False,
+            kernel_initializer="he_normal",
+        )(x)
+        return layers.BatchNormalization(momentum=0.9)(x)
+
+    inputs = keras.Input(shape, name="image")
+    x = layers.ReLU()(convolution(inputs, 16))
+    for filters in (16, 32, 64):
+        for place in range((depth - 2) // 6):
+            strides = 2 if place == 0 and filters > 16 else 1
+            main = layers.ReLU()(convolution(x, filters, strides))
+            main = convolution(main, filters)
+            x = layers.ReLU()(layers.Add()([main, _zero_padded(x, filters, strides)]))
+    x = layers.GlobalAveragePooling2D()(x)
+    outputs = layers.Dense(num_classes, activation="softmax")(x)
+    return keras.Model(inputs, outputs, name=f"resnet{depth}")
+
+
+def _zero_padded(x: Any, filters: int, strides: int) -> Any:
+    """Option A: every `strides`-th position, and zeros for the channels that lack."""
+    from keras import layers, ops
+
+    if strides > 1:
+        x = layers.MaxPooling2D(1, strides=strides)(x)  # one position: it is taken
+    lacking = filters - x.shape[-1]
+    if lacking:
+        before = lacking // 2
+        x = ops.pad(x, ((0, 0), (0, 0), (0, 0), (before, lacking - before)))
+    return x
+
+
+def _image_shape(input_shape: Any, smallest: int) -> tuple[int, int, int]:
+    """Check (height, width, channels) and return it."""
+    expected = (
+        f"(height, width, channels) with sides of at least {smallest} pixels, "
+        "such as (180, 180, 3)"
+    )
+    if not isinstance(input_shape, Sequence) or isinstance(input_shape, (str, bytes)):
+        _validate.fail_type("input_shape", expected, input_shape)
+    if len(input_shape) != 3:
+        _validate.fail("input_shape", expected, input_shape)
+    height, width, channels = (
+        _validate.integer("input_shape", size, low=1) for size in input_shape
+    )
+    if min(height, width) < smallest:
+        _validate.fail("input_shape", expected, input_shape)
+    return height, width, channels
+
+
+def _augmented(x: Any, augmentation: Any) -> Any:
+    """Send images through the augmentation, if there is one."""
+    if augmentation is None:
+        return x
+    import keras
+
+    if not isinstance(augmentation, keras.layers.Layer):
+        _validate.fail_type(
+            "augmentation", "a Keras layer such as `nets.augmentation()`", augmentation
+        )
+    return augmentation(x)
+
+
+def _head(x: Any, num_classes: int) -> Any:
+    """One sigmoid unit for two classes, else a softmax."""
+    from keras import layers
+
+    _validate.integer("num_classes", num_classes, low=2)
+    if num_classes == 2:
+        return layers.Dense(1, activation="sigmoid")(x)
+    return layers.Dense(num_classes, activation="softmax")(x)

@@ -1,0 +1,232 @@
+"""Recorded runs: full-size results that the book shows wherever it is built.
+
+A record is a small JSON file that `course_utils.experiments` wrote: what was run, on
+which data, with which seeds, on which hardware, and every curve. Reading one loads no
+framework. The records lie in the repository's folder `results/`, and travel with the
+installed package.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from course_utils import _validate
+
+__all__ = ["Record", "load", "names", "trained_model"]
+
+#: Which recorded experiment kept the weights of which net.
+TRAINED = {
+    "mini_xception": "cats_vs_dogs/mini_xception",
+    "plain_convnet": "cats_vs_dogs/plain_convnet_augmented",
+}
+
+
+@dataclass(frozen=True)
+class Record:
+    """The runs of one experiment, one for each seed.
+
+    Attributes:
+        name: the experiment, such as "cats_vs_dogs/mini_xception".
+        recipe: what was declared: data, net, optimizer, epochs and so on.
+        recipe_hash: a digest of the recipe and of the net that it built.
+        data: name, source and SHA-256 of the arrays that were used.
+        runs: for each seed its curves, metrics, wall time, hardware and versions.
+        weights: the file with trained weights, its digest and its accuracy, or None.
+    """
+
+    name: str
+    recipe: Mapping[str, Any]
+    recipe_hash: str
+    data: Mapping[str, Any]
+    runs: tuple[Mapping[str, Any], ...]
+    weights: Mapping[str, Any] | None = None
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds, in ascending order."""
+        return [run["seed"] for run in self.runs]
+
+    @property
+    def metrics(self) -> dict[str, list[float]]:
+        """Each final metric, such as "test_accuracy", with one value a seed."""
+        return {
+            name: [run["metrics"][name] for run in self.runs]
+            for name in self.runs[0]["metrics"]
+        }
+
+    @property
+    def curves(self) -> dict[str, list[list[float]]]:
+        """Each curve, such as "val_accuracy": for each seed one value an epoch."""
+        return {
+            name: [run["curves"][name] for run in self.runs]
+            for name in self.runs[0]["curves"]
+        }
+
+    @property
+    def seconds(self) -> list[float]:
+        """Wall time of the training of each seed, in seconds."""
+        return [run["seconds"] for run in self.runs]
+
+    def caption(self) -> str:
+        """Return one line that says where the figures come from.
+
+        Example:
+            >>> print(load("cats_vs_dogs/mini_xception").caption())
+        """
+        first = self.runs[0]
+        hardware = " and ".join(dict.fromkeys(run["hardware"] for run in self.runs))
+        versions = ", ".join(f"{name} {v}" for name, v in first["versions"].items())
+        dates = sorted({run["date"] for run in self.runs})
+        when = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
+        seeds = ", ".join(map(str, self.seeds))
+        minutes = sum(self.seconds) / 60
+        return (
+            f"Recorded run {self.name}: {first['profile']} profile, seeds {seeds}, "
+            f"{hardware}, {versions}, {when}, {minutes:.1f} minutes in all; "
+            f"data {self.data['name']} ({self.data['source']}, SHA-256 "
+            f"{self.data['sha256'][:12]}…); command: {first['command']}"
+        )
+
+    def __repr__(self) -> str:
+        return f"Record({self.name!r}, seeds={self.seeds})"
+
+
+def folder() -> Path:
+    """Return the folder of the records: the installed package's, or the checkout's."""
+    installed = Path(__file__).parent / "recorded"
+    return installed if installed.is_dir() else Path(__file__).parents[2] / "results"
+
+
+def names() -> list[str]:
+    """Return the names of all records, in alphabetical order."""
+    here = folder()
+    return sorted(
+        path.relative_to(here).with_suffix("").as_posix()
+        for path in here.glob("*/*.json")
+    )
+
+
+def load(name: str) -> Record:
+    """Read the record of an experiment. Taught in lesson 06.
+
+    Args:
+        name: "<study>/<experiment>", such as "cats_vs_dogs/mini_xception".
+
+    Returns:
+        A `Record`.
+
+    Raises:
+        TypeError: `name` is not a text.
+        ValueError: there is no such record, or its file is damaged.
+
+    Example:
+        >>> load("cats_vs_dogs/mini_xception").metrics["test_accuracy"]
+    """
+    _validate.string("name", name)
+    _validate.choice("name", name, names())
+    return read(folder() / f"{name}.json")
+
+
+def read(path: Path) -> Record:
+    """Read one record's file.
+
+    Args:
+        path: the JSON file.
+
+    Returns:
+        A `Record`.
+
+    Raises:
+        ValueError: the file is not a record. It is named; `git checkout` or a new
+            installation of the course brings the original back.
+    """
+    try:
+        text = json.loads(path.read_text(encoding="utf-8"))
+        return Record(
+            name=text["name"],
+            recipe=text["recipe"],
+            recipe_hash=text["recipe_hash"],
+            data=text["data"],
+            runs=tuple(sorted(text["runs"], key=lambda run: run["seed"])),
+            weights=text.get("weights"),
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{path.name} is not a record of a run ({type(error).__name__}: {error}). "
+            "Restore it from the repository, or install the course again."
+        ) from error
+
+
+def trained_model(name: str) -> Any:
+    """Return a net with the weights that a recorded run left. Taught in lesson 06.
+
+    The weights were trained by `course_utils.experiments` and are stored as float16;
+    the record says what accuracy they have on the test images in this form.
+
+    Args:
+        name: "mini_xception" or "plain_convnet", both for cats (0) and dogs (1) on
+            photographs of 180×180 pixels, values from 0 to 255.
+
+    Returns:
+        A new `keras.Model`, not compiled.
+
+    Raises:
+        TypeError: `name` is not a text.
+        ValueError: an unknown name, or a file of weights that fails its check.
+        FileNotFoundError: the installed course carries no such weights.
+
+    Example:
+        >>> model = trained_model("mini_xception")
+        >>> model.predict(photographs)  # the probability of a dog
+    """
+    from course_utils import nets
+
+    _validate.string("name", name)
+    _validate.choice("name", name, list(TRAINED))
+    home = TRAINED[name]
+    if home not in names():
+        raise FileNotFoundError(
+            f"The weights of {name!r} are not there. Train them with "
+            f"`python -m course_utils.experiments run {home}`."
+        )
+    record = load(home)
+    model = getattr(nets, name)()
+    model.set_weights(read_weights(record))
+    return model
+
+
+def read_weights(record: Record) -> list[np.ndarray]:
+    """Return the float32 arrays of a record's weights, in the model's order.
+
+    Args:
+        record: a record whose `weights` is not None.
+
+    Returns:
+        The arrays for `model.set_weights`.
+
+    Raises:
+        ValueError: the record keeps no weights, or the file fails its check.
+        FileNotFoundError: the file is not there.
+    """
+    if record.weights is None:
+        raise ValueError(f"The record {record.name!r} keeps no weights.")
+    path = (folder() / record.name).with_name(record.weights["file"])
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path.name} is missing beside its record. Restore it from the "
+            "repository, or install the course again."
+        )
+    if hashlib.sha256(path.read_bytes()).hexdigest() != record.weights["sha256"]:
+        raise ValueError(
+            f"{path.name} is damaged: its SHA-256 is not the recorded one. It was not "
+            "used. Restore it from the repository, or install the course again."
+        )
+    with np.load(path, allow_pickle=False) as stored:
+        return [stored[f"w{i}"].astype("float32") for i in range(len(stored.files))]
