@@ -21,10 +21,13 @@ from course_utils import _validate
 
 __all__ = ["Record", "load", "names", "trained_model"]
 
-#: Which recorded experiment kept the weights of which net.
+#: Which recorded experiments keep the weights of which net; the first that is there.
 TRAINED = {
-    "mini_xception": "cats_vs_dogs/mini_xception",
-    "plain_convnet": "cats_vs_dogs/plain_convnet_augmented",
+    "mini_xception": ("cats_vs_dogs/mini_xception",),
+    "plain_convnet": (
+        "cats_vs_dogs/plain_convnet_augmented",
+        "cats_vs_dogs/plain_convnet_brief",
+    ),
 }
 
 
@@ -172,7 +175,8 @@ def trained_model(name: str) -> Any:
 
     Args:
         name: "mini_xception" or "plain_convnet", both for cats (0) and dogs (1) on
-            photographs of 180×180 pixels, values from 0 to 255.
+            photographs with values from 0 to 255, of the size that they were trained
+            on (`model.input_shape`).
 
     Returns:
         A new `keras.Model`, not compiled.
@@ -190,15 +194,17 @@ def trained_model(name: str) -> Any:
 
     _validate.string("name", name)
     _validate.choice("name", name, list(TRAINED))
-    home = TRAINED[name]
-    if home not in names():
+    there = set(names())
+    kept = [load(home) for home in TRAINED[name] if home in there]
+    kept = [record for record in kept if record.weights is not None]
+    if not kept:
         raise FileNotFoundError(
             f"The weights of {name!r} are not there. Train them with "
-            f"`python -m course_utils.experiments run {home}`."
+            f"`python -m course_utils.experiments run {TRAINED[name][0]}`."
         )
-    record = load(home)
-    model = getattr(nets, name)()
-    model.set_weights(read_weights(record))
+    side = kept[0].recipe["data"]["image_size"]
+    model = getattr(nets, name)(input_shape=(side, side, 3))
+    model.set_weights(read_weights(kept[0]))
     return model
 
 
