@@ -21,7 +21,7 @@ from course_utils import _validate
 
 __all__ = ["Record", "load", "names", "trained_model"]
 
-#: Which recorded experiments keep the weights of which net; the first that is there.
+#: Which recorded experiments keep the weights of which net; the largest images count.
 TRAINED = {
     "mini_xception": ("cats_vs_dogs/mini_xception",),
     "plain_convnet": (
@@ -202,9 +202,10 @@ def trained_model(name: str) -> Any:
             f"The weights of {name!r} are not there. Train them with "
             f"`python -m course_utils.experiments run {TRAINED[name][0]}`."
         )
-    side = kept[0].recipe["data"]["image_size"]
+    record = max(kept, key=lambda record: record.recipe["data"]["image_size"])
+    side = record.recipe["data"]["image_size"]
     model = getattr(nets, name)(input_shape=(side, side, 3))
-    model.set_weights(read_weights(kept[0]))
+    model.set_weights(read_weights(record))
     return model
 
 
