@@ -1,0 +1,347 @@
+"""Experiments are recorded once, resumed where they stopped, and never half written."""
+
+import dataclasses
+import errno
+import json
+import os
+
+import keras
+import numpy as np
+import pytest
+
+from course_utils import data, experiments, records, training
+
+TINY = experiments.Experiment(
+    "study/tiny",
+    data={
+        "name": "shapes",
+        "classes": 2,
+        "train": 16,
+        "validation": 8,
+        "test": 8,
+        "image_size": 16,
+        "dtype": "uint8",
+    },
+    net="mini_xception",
+    options={"filters": (4,)},
+    epochs=3,
+    batch_size=8,
+    seeds=(0, 1),
+    keep_weights=True,
+)
+
+
+def record(results, experiment=TINY, **options):
+    """Run an experiment quietly; return its record and what was said."""
+    said = []
+    made = experiments.run(experiment, results=results, say=said.append, **options)
+    return made, said
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    """One seed of the tiny experiment, recorded; copy before changing it."""
+    results = tmp_path_factory.mktemp("results")
+    record(results, seeds=[0], command="python -m course_utils.experiments run")
+    return results
+
+
+@pytest.fixture
+def results(recorded, tmp_path):
+    """A copy of the folder with one recorded seed."""
+    import shutil
+
+    return shutil.copytree(recorded, tmp_path / "results")
+
+
+def text_of(results):
+    return (results / "study" / "tiny.json").read_text(encoding="utf-8")
+
+
+def test_a_record_says_what_a_reader_needs(recorded):
+    made = records.read(recorded / "study" / "tiny.json")
+    assert made.seeds == [0]
+    assert len(made.curves["val_accuracy"][0]) == TINY.epochs
+    run = made.runs[0]
+    for key in ("command", "date", "hardware", "versions", "profile", "commit"):
+        assert key in run
+    assert run["seconds"] > 0
+    assert made.data["source"] == "rendered"
+    assert len(made.data["sha256"]) == 64
+    assert "Recorded run study/tiny" in made.caption()
+    assert str(recorded) not in text_of(recorded)
+
+
+def test_a_recorded_seed_is_not_run_again(results, monkeypatch):
+    monkeypatch.setattr(experiments, "_train", None)
+    _, said = record(results, seeds=[0])
+    assert said == ["study/tiny, seed 0: recorded already"]
+
+
+def test_another_seed_is_added_and_differs(results):
+    before = records.read(results / "study" / "tiny.json").runs[0]
+    made, _ = record(results)
+    assert made.seeds == [0, 1]
+    assert made.runs[0] == before
+    assert made.curves["loss"][0] != made.curves["loss"][1]
+
+
+class StopAfter(keras.callbacks.Callback):
+    """Ends the process of training as Ctrl-C would, after some epochs."""
+
+    def __init__(self, epochs):
+        super().__init__()
+        self.left = epochs
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+
+def test_a_stopped_run_goes_on_after_its_last_epoch(results, monkeypatch):
+    counted = []
+    fit = training.fit
+
+    def stopping(model, *arguments, callbacks, **options):
+        return fit(model, *arguments, callbacks=[*callbacks, StopAfter(2)], **options)
+
+    def counting(model, *arguments, **options):
+        history = fit(model, *arguments, **options)
+        counted.append(len(history.curves["loss"]))
+        return history
+
+    before = text_of(results)
+    monkeypatch.setattr(training, "fit", stopping)
+    with pytest.raises(KeyboardInterrupt, match="2 of 3 epochs"):
+        record(results, seeds=[1])
+    assert text_of(results) == before
+
+    monkeypatch.setattr(training, "fit", counting)
+    made, _ = record(results, seeds=[1])
+    assert counted == [1]
+    assert len(made.curves["loss"][1]) == 3
+    assert not list((results / ".unfinished").glob("*"))
+
+
+def test_a_loss_that_is_no_number_leaves_the_record_as_it_was(results):
+    before = text_of(results)
+    # The recipe differs only where this test needs it to; its digest is the same.
+    wild = dataclasses.replace(TINY, learning_rate=1e30)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            experiments, "fingerprint", lambda _: json.loads(before)["recipe_hash"]
+        )
+        with pytest.raises(training.TrainingDiverged):
+            record(results, wild, seeds=[1])
+    assert text_of(results) == before
+
+
+def test_a_full_disk_leaves_the_record_as_it_was(results, monkeypatch):
+    before = text_of(results)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="No space"):
+        record(results, seeds=[1])
+    monkeypatch.undo()
+    assert text_of(results) == before
+    assert not list((results / "study").glob("*.partial*"))
+
+
+def test_another_recipe_does_not_mix_with_a_record(results):
+    before = text_of(results)
+    other = dataclasses.replace(TINY, batch_size=4)
+    with pytest.raises(ValueError, match="another recipe"):
+        record(results, other, seeds=[1])
+    assert text_of(results) == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"epochs": 4},
+        {"options": {"filters": (5,)}},
+        {"augmented": True},
+        {"data": TINY.data | {"train": 8}},
+    ],
+)
+def test_the_fingerprint_changes_with_the_recipe(change):
+    changed = dataclasses.replace(TINY, **change)
+    assert experiments.fingerprint(changed) != experiments.fingerprint(TINY)
+    assert experiments.fingerprint(TINY) == experiments.fingerprint(TINY)
+
+
+def test_the_fingerprint_changes_with_the_net(monkeypatch):
+    from course_utils import nets
+
+    before = experiments.fingerprint(TINY)
+    original = nets.mini_xception
+    monkeypatch.setattr(
+        nets, "mini_xception", lambda **o: original(**o, normalization=False)
+    )
+    assert experiments.fingerprint(TINY) != before
+
+
+def test_a_stand_in_is_never_recorded(tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_OFFLINE", "1")
+    monkeypatch.delenv("COURSE_DATA", raising=False)
+    monkeypatch.setattr(data, "cache_folder", lambda: tmp_path / "empty")
+    pets = dataclasses.replace(TINY, data=TINY.data | {"name": "cats_vs_dogs"})
+    with pytest.raises(ValueError, match="stand-in"):
+        record(tmp_path / "results", pets)
+    assert not (tmp_path / "results" / "study").exists()
+
+
+def test_seeds_from_two_machines_come_together(results, tmp_path):
+    other = tmp_path / "other"
+    record(other, seeds=[1])
+    assert experiments.merge(other, results) == ["study/tiny: seeds [1]"]
+    merged = records.read(results / "study" / "tiny.json")
+    assert merged.seeds == [0, 1]
+    assert merged.weights["seed"] == 0
+    assert experiments.merge(other, results) == []
+
+
+def test_merging_another_recipe_takes_nothing(results, tmp_path):
+    other = tmp_path / "other"
+    record(other, dataclasses.replace(TINY, batch_size=4), seeds=[1])
+    before = text_of(results)
+    with pytest.raises(ValueError, match="another recipe"):
+        experiments.merge(other, results)
+    assert text_of(results) == before
+
+
+def test_merging_from_an_empty_folder_says_so(tmp_path):
+    with pytest.raises(FileNotFoundError, match="No record"):
+        experiments.merge(tmp_path)
+
+
+# --- The command line -----------------------------------------------------------------
+
+
+def test_an_uncommitted_package_is_not_recorded(monkeypatch, capsys):
+    monkeypatch.setattr(experiments, "_commit", lambda: ("abc", False))
+    monkeypatch.setattr(experiments, "run", None)
+    status = experiments.main(["run", "cats_vs_dogs/mini_xception"])
+    assert status == 2
+    assert "not committed" in capsys.readouterr().err
+
+
+def test_without_a_checkout_the_commit_must_be_named(monkeypatch, capsys):
+    monkeypatch.setattr(experiments, "_commit", lambda: ("", False))
+    monkeypatch.setattr(experiments, "run", None)
+    assert experiments.main(["run", "cats_vs_dogs/mini_xception"]) == 2
+    assert "--commit" in capsys.readouterr().err
+
+
+def test_a_rehearsal_never_lands_among_the_records(monkeypatch, capsys):
+    monkeypatch.setattr(experiments, "run", None)
+    arguments = ["run", "cats_vs_dogs/mini_xception", "--profile", "smoke"]
+    assert experiments.main(arguments) == 2
+    assert "--results" in capsys.readouterr().err
+
+
+def test_an_unknown_experiment_is_named(capsys):
+    assert experiments.main(["run", "cats_vs_dogs/mini_xeption", "--commit", "a"]) == 2
+    assert "cats_vs_dogs/mini_xception" in capsys.readouterr().err
+
+
+def test_the_list_says_what_is_recorded(capsys):
+    assert experiments.main(["list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(experiments.EXPERIMENTS)
+    for line in lines:
+        there = line.split()[0] in records.names()
+        assert line.endswith("not recorded") != there
+
+
+def test_a_recorded_command_names_no_folder():
+    command = experiments._shared_command(
+        ["run", "a/b", "--results", "somewhere", "--seeds", "0", "--commit", "abc"]
+    )
+    assert command == "python -m course_utils.experiments run a/b --seeds 0"
+
+
+# --- What the course has recorded -----------------------------------------------------
+
+
+@pytest.mark.parametrize("name", records.names())
+def test_a_record_belongs_to_what_is_declared_today(name):
+    made = records.load(name)
+    for profile in {run["profile"] for run in made.runs}:
+        declared = experiments.smaller(experiments.EXPERIMENTS[name], profile)
+        assert made.recipe_hash == experiments.fingerprint(declared)
+    assert made.data["source"] not in ("stand-in", "rendered")
+    assert "stand-in" not in made.caption()
+
+
+def _with_weights():
+    return [name for name in records.names() if records.load(name).weights]
+
+
+@pytest.mark.parametrize("name", _with_weights())
+def test_kept_weights_reach_the_accuracy_that_is_recorded(name):
+    made = records.load(name)
+    experiment = experiments.smaller(
+        experiments.EXPERIMENTS[name], made.runs[0]["profile"]
+    )
+    options = dict(experiment.data)
+    images = data.load(options.pop("name"), **options | {"train": 2, "validation": 0})
+    if images.source == "stand-in":
+        pytest.skip("the photographs cannot be had here")
+    model = experiment.build()
+    model.set_weights(records.read_weights(made))
+    scores = model.predict(images.x_test, batch_size=100, verbose=0)[:, 0]
+    accuracy = ((scores > 0.5) == images.y_test).mean()
+    # One image in a thousand may sit on the fence on another machine.
+    assert abs(accuracy - made.weights["test_accuracy"]) <= 0.002
+
+
+@pytest.mark.parametrize("name", sorted(records.TRAINED))
+def test_a_trained_net_can_be_had_or_says_how(name):
+    if any(home in records.names() for home in records.TRAINED[name]):
+        model = records.trained_model(name)
+        x = np.random.default_rng(0).uniform(0, 255, (2, *model.input_shape[1:]))
+        assert model.predict_on_batch(x).shape == (2, 1)
+    else:
+        with pytest.raises(FileNotFoundError, match="experiments run"):
+            records.trained_model(name)
+
+
+def test_damaged_weights_are_never_used(results, monkeypatch):
+    monkeypatch.setattr(records, "folder", lambda: results)
+    path = results / "study" / "tiny.npz"
+    made = records.read(results / "study" / "tiny.json")
+    assert len(records.read_weights(made)) == len(TINY.build().weights)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(bytes(content))
+    with pytest.raises(ValueError, match="damaged"):
+        records.read_weights(made)
+    path.unlink()
+    with pytest.raises(FileNotFoundError, match="missing"):
+        records.read_weights(made)
+
+
+@pytest.mark.parametrize("name", ["", "mini_xception", "../x", "cats_vs_dogs/none"])
+def test_an_unknown_record_is_named(name):
+    with pytest.raises(ValueError, match="`name`"):
+        records.load(name)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"name": "a"}', "\0"])
+def test_a_file_that_is_no_record_is_named(text, tmp_path):
+    path = tmp_path / "broken.json"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match=r"broken\.json"):
+        records.read(path)
+
+
+@pytest.mark.parametrize("name", [None, 3, ["a"]])
+def test_a_name_must_be_a_text(name):
+    for function in (records.load, records.trained_model):
+        with pytest.raises(TypeError, match="`name`"):
+            function(name)
