@@ -180,3 +180,96 @@ def test_zero_init_must_be_true_or_false():
 def test_a_mistyped_name_gets_a_suggestion():
     with pytest.raises(ValueError, match="did you mean 'relu'"):
         blocks.plain_block(keras.Input((8, 8, 3)), 4, activation="rleu")
+
+
+# --- Grouped convolution, lesson 05 ---------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("groups", "parameters"),
+    [
+        (1, 6 * 8 + 9 * 8 * 8 + 8),
+        (2, 6 * 8 + 9 * 4 * 8 + 8),
+        (4, 6 * 8 + 9 * 2 * 8 + 8),
+        (8, 6 * 8 + 9 * 8 + 8),
+    ],
+)
+def test_more_groups_take_fewer_weights(groups, parameters):
+    model = model_of(blocks.grouped_convolution, (7, 5, 6), 8, groups=groups)
+    assert model.output.shape == (None, 7, 5, 8)
+    assert model.count_params() == parameters
+
+
+def test_without_bias_only_the_kernels_are_left():
+    model = model_of(
+        blocks.grouped_convolution,
+        (6, 6, 4),
+        8,
+        groups=2,
+        kernel_size=5,
+        use_bias=False,
+    )
+    assert model.count_params() == 4 * 8 + 25 * 4 * 8
+
+
+@pytest.mark.parametrize("groups", [1, 2, 4, 8])
+def test_a_grouped_convolution_is_one_with_zeros_between_the_groups(groups):
+    model = model_of(blocks.grouped_convolution, (6, 6, 5), 8, groups=groups)
+    rng = np.random.default_rng(groups)
+    weights = [rng.normal(size=w.shape).astype("float32") for w in model.get_weights()]
+    model.set_weights(weights)
+    full, width = np.zeros((3, 3, 8, 8), "float32"), 8 // groups
+    bias = np.concatenate([w for w in weights if w.ndim == 1])
+    kernels = [w for w in weights[1:] if w.ndim == 4]
+    if groups == 8:
+        full[..., range(8), range(8)] = kernels[0][..., 0]
+    else:
+        for k, kernel in enumerate(kernels):
+            own = slice(k * width, (k + 1) * width)
+            full[:, :, own, own] = kernel
+    x = random_maps((6, 6, 5))
+    mixed = ops.conv(x, weights[0])
+    expected = ops.convert_to_numpy(ops.conv(mixed, full, padding="same")) + bias
+    np.testing.assert_allclose(
+        model.predict_on_batch(x), expected, rtol=1e-4, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("groups", [1, 2, 8])
+def test_every_weight_of_a_grouped_convolution_gets_a_gradient(groups):
+    model = model_of(blocks.grouped_convolution, (6, 6, 5), 8, groups=groups)
+    x = random_maps((6, 6, 5))
+    y = np.ones((2, 6, 6, 8), "float32")
+    _, slopes = gradients.weight_gradients(model, x, y, "mse")
+    assert all(slope.any() for slope in slopes.values())
+
+
+def test_a_grouped_convolution_survives_saving(tmp_path):
+    model = model_of(blocks.grouped_convolution, (6, 6, 5), 8, groups=4)
+    model.save(tmp_path / "net.keras")
+    again = keras.models.load_model(tmp_path / "net.keras")
+    x = random_maps((6, 6, 5))
+    np.testing.assert_allclose(
+        again.predict_on_batch(x), model.predict_on_batch(x), rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    ("argument", "value", "error"),
+    [
+        ("x", np.zeros((2, 8, 8, 3), "float32"), TypeError),
+        ("filters", 0, ValueError),
+        ("filters", 8.0, TypeError),
+        ("groups", 0, ValueError),
+        ("groups", 3, ValueError),
+        ("groups", 16, ValueError),
+        ("groups", "all", TypeError),
+        ("kernel_size", 0, ValueError),
+        ("use_bias", 1, TypeError),
+    ],
+)
+def test_bad_input_to_a_grouped_convolution_is_named(argument, value, error):
+    arguments = {"x": keras.Input((8, 8, 3)), "filters": 8, "groups": 2}
+    arguments[argument] = value
+    with pytest.raises(error, match=f"^`{argument}`: expected .*, got "):
+        blocks.grouped_convolution(**arguments)
