@@ -48,7 +48,7 @@ class Conditions:
         data_identity: a digest of the mirror's files; "" without a mirror.
         python: Python's version.
         packages: versions of the packages that compute, by name.
-        source: a digest of the files of `course_utils`.
+        source: a digest of the files of `course_utils` and of the recorded runs.
         lock: a digest of the lock file.
     """
 
@@ -100,7 +100,7 @@ def current(root: Path = ROOT) -> Conditions:
         data_identity=_data_identity(),
         python=platform.python_version(),
         packages={name: version for name in names if (version := _version(name))},
-        source=_digest(root / "src" / "course_utils"),
+        source=_digest(root / "src" / "course_utils", *_recorded(root)),
         lock=_digest(root / "requirements.lock"),
     )
 
@@ -321,13 +321,20 @@ def _version(name: str) -> str:
     return ""
 
 
-def _digest(path: Path) -> str:
-    """Return a digest of a file, or of every source file below a folder."""
+def _recorded(root: Path) -> list[Path]:
+    """Return the folders of recorded runs, which lessons show."""
+    folders = (root / "results").glob("[!.]*/")
+    return sorted(folder for folder in folders if folder.is_dir())
+
+
+def _digest(*paths: Path) -> str:
+    """Return a digest of files, and of every source file below folders."""
     digest = hashlib.sha256()
-    files = [path] if path.is_file() else sorted(path.rglob("*"))
-    for file in files:
-        if not file.is_file() or "__pycache__" in file.parts:
-            continue
-        digest.update(file.relative_to(path.parent).as_posix().encode())
-        digest.update(file.read_bytes())
+    for path in paths:
+        files = [path] if path.is_file() else sorted(path.rglob("*"))
+        for file in files:
+            if not file.is_file() or "__pycache__" in file.parts:
+                continue
+            digest.update(file.relative_to(path.parent).as_posix().encode())
+            digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
