@@ -1,7 +1,7 @@
 """Measure what the course promises, and write the tables of the book's appendix.
 
     python -m benchmarks              everything (about 25 minutes on two cores)
-    python -m benchmarks lessons      only these: package, checks, lessons, book
+    python -m benchmarks lessons      only these: package, checks, nets, lessons, book
 
 Results go to results/benchmarks.json (tables, shown in the book) and
 results/lesson_times.json (quoted at the top of each lesson). What is not measured in a
@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results"
 sys.path.insert(0, str(ROOT / "tools"))
 
-PARTS = ("package", "checks", "lessons", "book")
+PARTS = ("package", "checks", "nets", "lessons", "book")
 PACKAGES = ("course-utils", "tensorflow", "keras", "numpy", "jupyter-book")
 
 
@@ -151,6 +151,13 @@ def measure_checks() -> list[dict]:
         rows.append([name, state, f"{first:.2f} s", f"{later:.2f} s"])
     columns = ["Exercise", "State", "First check", "Later checks (median of 3)"]
     return [{"title": "Checks", "columns": columns, "rows": rows}]
+
+
+def measure_nets() -> list[dict]:
+    """Throughput of our nets and of the library's, and the ratio, in one run."""
+    from benchmarks import nets
+
+    return nets.against_the_library()
 
 
 def run_lesson(path: Path, profile: str) -> dict:

@@ -12,7 +12,6 @@ import yaml
 
 pytest.importorskip("sphinx")
 
-import run_lessons  # noqa: F401  (puts the site's extension on the path)
 from course_book import citations, conditions, course_map, mathematics, measurements
 from course_book import pages as site_pages
 from docutils import nodes

@@ -15,13 +15,11 @@ from importlib import metadata
 from pathlib import Path
 
 import nbformat
+import pair
 import pytest
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tools"))
-
-import pair  # noqa: E402
 
 BROUGHT = ["tensorflow", "keras", "numpy", "matplotlib", "ipykernel"]
 LESSON = "02_vanishing_gradients"

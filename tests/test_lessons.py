@@ -5,17 +5,14 @@ The lessons untouched are run by `pytest --nbmake lessons` itself.
 
 import os
 import re
-import sys
 from pathlib import Path
 
 import nbformat
+import pair
 import pytest
+from run_lessons import heading_of
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tools"))
-
-import pair  # noqa: E402
-from run_lessons import heading_of  # noqa: E402
 
 LESSONS = sorted((ROOT / "lessons").glob("*.ipynb"))
 SECTIONS = [

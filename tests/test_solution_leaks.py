@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import nbformat
 import pytest
+import solutions_of
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tools"))
-
-import solutions_of  # noqa: E402
 
 SITE = ROOT / "_build" / "html"
 LINE = "return (n + 2 * padding - filter_size) // stride + 1"

@@ -13,13 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import solutions_of
+
+from course_utils import checks, exercises
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tools"))
-
-import solutions_of  # noqa: E402
-
-from course_utils import checks, exercises  # noqa: E402
 
 ANSWERS = [a for path in solutions_of.files() for a in solutions_of.answers(path)]
 RIGHT = [answer for answer in ANSWERS if answer.right]

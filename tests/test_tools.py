@@ -6,16 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import changed_pages
+import changed_versions
 import nbformat
+import pair
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tools"))
-
-import changed_pages  # noqa: E402
-import changed_versions  # noqa: E402
-import pair  # noqa: E402
 
 
 @pytest.mark.notebook

@@ -60,8 +60,8 @@ def main(arguments: list[str] | None = None) -> int:
         print("\nThe book was not built: fix the lesson above first.", file=sys.stderr)
         return status
     print(
-        "Step 2 of 2: writing the pages; usually 10 to 30 seconds the first time, "
-        "less after that.",
+        "Step 2 of 2: writing the pages and, where conditions changed, measuring what "
+        "the nets cost; usually about a minute the first time, less after that.",
         flush=True,
     )
     status = build_pages(every=options.all)

@@ -97,7 +97,7 @@ def _cats_vs_dogs() -> list[Experiment]:
     }
     mini: dict[str, Any] = {"data": data, "net": "mini_xception", "augmented": True}
     plain: dict[str, Any] = {"data": data, "net": "plain_convnet"}
-    variants = {
+    variants: dict[str, dict[str, Any]] = {
         "no_residual": {"residual": False},
         "no_normalization": {"normalization": False},
         "no_separable": {"separable": False},
@@ -352,7 +352,8 @@ def _keep(
     path = results / f"{experiment.name}.npz"
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial.npz")
-    np.savez_compressed(partial, **{f"w{i}": w for i, w in enumerate(halves)})
+    arrays: dict[str, Any] = {f"w{i}": w for i, w in enumerate(halves)}
+    np.savez_compressed(partial, **arrays)
     os.replace(partial, path)
     return {
         "file": path.name,

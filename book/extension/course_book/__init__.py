@@ -3,8 +3,9 @@
 It does what Jupyter Book leaves open: the execution cache has a key (`conditions`),
 mathematics becomes MathML while building (`mathematics`), figures keep their
 alternative text and every page says what it was built from (`pages`), citations
-have author and year (`citations`), and two directives draw the map of the course
-(`course_map`) and the appendix with the measurements (`measurements`).
+have author and year (`citations`), and three directives draw the map of the course
+(`course_map`), the appendix with the measurements (`measurements`) and the table of
+what each net costs (`net_costs`).
 """
 
 from __future__ import annotations
@@ -14,8 +15,15 @@ from typing import Any
 
 def setup(app: Any) -> dict[str, Any]:
     """Add every part of the extension to Sphinx."""
-    from course_book import citations, course_map, mathematics, measurements, pages
+    from course_book import (
+        citations,
+        course_map,
+        mathematics,
+        measurements,
+        net_costs,
+        pages,
+    )
 
-    for part in (mathematics, pages, citations, course_map, measurements):
+    for part in (mathematics, pages, citations, course_map, measurements, net_costs):
         part.setup(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -28,18 +28,24 @@ class Measurements(SphinxDirective):
                 f"{self.arguments[0]} is not there. Run make bench, then make book."
             )
             return [nodes.paragraph(text=text)]
-        content = json.loads(path.read_text(encoding="utf-8"))
-        shown: list[nodes.Node] = [_provenance(content["provenance"])]
-        for table in content["tables"]:
-            shown.append(nodes.rubric(text=table["title"]))
-            shown.append(_table(table["columns"], table["rows"]))
-        return shown
+        return show(json.loads(path.read_text(encoding="utf-8")))
+
+
+def show(content: dict[str, Any]) -> list[nodes.Node]:
+    """Return measured tables, below what their numbers come from."""
+    shown: list[nodes.Node] = [_provenance(content["provenance"])]
+    for table in content["tables"]:
+        shown.append(nodes.rubric(text=table["title"]))
+        shown.append(_table(table["columns"], table["rows"]))
+    return shown
 
 
 def _provenance(facts: dict[str, Any]) -> nodes.Node:
     """Return a list of what the numbers come from."""
     items = nodes.field_list()
     for name, value in facts.items():
+        if not value:
+            continue
         if isinstance(value, dict):
             value = ", ".join(f"{key} {version}" for key, version in value.items())
         body: nodes.Node = nodes.Text(str(value))

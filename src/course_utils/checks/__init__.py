@@ -17,8 +17,13 @@ if TYPE_CHECKING:
 #: Prefix of the exercises' names -> module with their checks.
 TOPICS: dict[str, str] = {
     "start": "start_here",
+    "dense": "dense_to_conv",
     "gradients": "vanishing_gradients",
     "residual": "residual_connections",
+    "separable": "separable_convolution",
+    "batchnorm": "batch_normalization",
+    "xception": "mini_xception",
+    "resnet": "resnet50",
 }
 
 _loaded: dict[str, dict[str, Exercise]] = {}

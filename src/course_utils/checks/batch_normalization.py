@@ -95,7 +95,11 @@ def _normalized(
 
 def _maps_shape(answer: Any) -> None:
     for training in (True, False):
-        options = {"training": training, "momentum": 0.8, "epsilon": 0.01}
+        options: dict[str, Any] = {
+            "training": training,
+            "momentum": 0.8,
+            "epsilon": 0.01,
+        }
         maps, running = _normalized(answer, _case(10), **options)
         expect_shape(maps, _MAPS, what="the maps")
         for value, name in zip(running, ("mean", "variance"), strict=True):
@@ -107,7 +111,7 @@ def _standardizes(answer: Any) -> None:
         "gamma": np.ones(_CHANNELS, "float32"),
         "beta": np.zeros(_CHANNELS, "float32"),
     }
-    options = {"training": True, "momentum": 0.8, "epsilon": 1e-6}
+    options: dict[str, Any] = {"training": True, "momentum": 0.8, "epsilon": 1e-6}
     expect_close(
         _normalized(answer, case, **options)[0],
         _as_keras(case, **options)[0],
@@ -121,7 +125,7 @@ def _uses_epsilon(answer: Any) -> None:
         "gamma": np.ones(_CHANNELS, "float32"),
         "beta": np.zeros(_CHANNELS, "float32"),
     }
-    options = {"training": True, "momentum": 0.8, "epsilon": 0.5}
+    options: dict[str, Any] = {"training": True, "momentum": 0.8, "epsilon": 0.5}
     expect_close(
         _normalized(answer, case, **options)[0],
         _as_keras(case, **options)[0],
@@ -131,7 +135,7 @@ def _uses_epsilon(answer: Any) -> None:
 
 def _scales(answer: Any) -> None:
     case = _case(40)
-    options = {"training": True, "momentum": 0.8, "epsilon": 1e-3}
+    options: dict[str, Any] = {"training": True, "momentum": 0.8, "epsilon": 1e-3}
     expect_close(
         _normalized(answer, case, **options)[0],
         _as_keras(case, **options)[0],
@@ -141,7 +145,7 @@ def _scales(answer: Any) -> None:
 
 def _inference(answer: Any) -> None:
     case = _case(50)
-    options = {"training": False, "momentum": 0.8, "epsilon": 0.1}
+    options: dict[str, Any] = {"training": False, "momentum": 0.8, "epsilon": 0.1}
     maps, running = _normalized(answer, case, **options)
     expect_close(maps, _as_keras(case, **options)[0], what="the maps at inference")
     for value, kept, name in zip(
@@ -153,7 +157,11 @@ def _inference(answer: Any) -> None:
 def _moves(answer: Any) -> None:
     for momentum in (0.8, 0.25):
         case = _case(60)
-        options = {"training": True, "momentum": momentum, "epsilon": 0.1}
+        options: dict[str, Any] = {
+            "training": True,
+            "momentum": momentum,
+            "epsilon": 0.1,
+        }
         _, running = _normalized(answer, case, **options)
         _, wanted = _as_keras(case, **options)
         for value, kept, name in zip(
