@@ -126,6 +126,27 @@ def test_a_missing_bias_is_a_matter_of_parameters():
     assert first_failure(stem_without_bias) == PARAMETERS
 
 
+def test_the_message_says_in_words_what_there_is_too_much_of():
+    def answer():
+        inputs = keras.Input(SIZE)
+        x = layers.Conv2D(4, 1)(inputs)
+        return keras.Model(inputs, layers.Conv2D(4, 3)(x))
+
+    def oracle():
+        inputs = keras.Input(SIZE)
+        x = inputs[..., :1] * ops.ones((1, 1, 1, 4))
+        return keras.Model(inputs, layers.Conv2D(4, 3)(x))
+
+    with pytest.raises(Failure) as failed:
+        compare_models(answer, oracle, SIZE)
+    assert "expected 148 trainable and 0 other parameters, got 164" in str(failed.value)
+    extra = "a 1×1 kernel of shape (1, 1, 3, 4), a vector of 4 numbers."
+    assert f"Beyond what is expected there is {extra}" in str(failed.value)
+    with pytest.raises(Failure) as failed:
+        compare_models(oracle, answer, SIZE)
+    assert "Beyond" not in str(failed.value)
+
+
 def test_equal_totals_in_other_shapes_are_caught():
     def oracle():
         inputs = keras.Input((4,))

@@ -329,7 +329,11 @@ def generates(x):
     return sum(1 for _ in iter(lambda: 0, 1))
 
 
-ENDLESS = [busy, asleep, swallows, generates]
+def never_leaves_a_library(x):
+    threading.Event().wait(60)
+
+
+ENDLESS = [busy, asleep, swallows, generates, never_leaves_a_library]
 
 
 @pytest.mark.parametrize("answer", ENDLESS)
@@ -339,6 +343,30 @@ def test_an_endless_answer_is_stopped(judge, monkeypatch, answer):
     assert result.state == "error"
     assert "did not end within 0.3 s" in result.message
     assert "loop that never ends" in result.message
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no interval timers")
+def test_an_answer_is_stopped_between_its_calls_of_a_library(monkeypatch):
+    monkeypatch.setenv("COURSE_CHECK_SECONDS", "0.1")
+    numbers = list(range(2000))
+
+    def answer():
+        while True:
+            json.dumps(numbers, indent=1)  # with an indent, written in Python
+
+    def rule():
+        _learners_code.run_learner(answer, (), {})
+
+    for _ in range(3):
+        with (
+            _learners_code.new_clock(),
+            pytest.raises(_learners_code.OutOfTime) as stopped,
+        ):
+            _learners_code.within_a_check(rule)
+        folders = {entry.path.parent.name for entry in stopped.traceback}
+        assert "tests" in folders
+        assert "json" not in folders
+        assert sys.gettrace() is None
 
 
 def test_the_default_limit_leaves_room_for_an_answer_within_three_seconds():

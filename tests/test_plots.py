@@ -74,6 +74,24 @@ def test_a_figure_is_one_sharp_opaque_image_with_its_alternative_text(name):
     assert len(data["image/png"]) < 80_000
 
 
+@pytest.mark.parametrize("name", ["lines", "heat_map", "image_grid"])
+def test_a_picture_leaves_its_figure_as_it_was(name):
+    figure = make(name)
+    engine, dpi, size = figure.get_layout_engine(), figure.dpi, figure.bbox.size
+    figure.to_png()
+    assert figure.get_layout_engine() is engine
+    assert figure.dpi == dpi
+    assert (figure.bbox.size == size).all()
+
+
+def test_the_palette_keeps_the_colors_that_fill_a_figure():
+    figure, *_ = shown("bars")
+    found = {tuple(color) for color in pixels(figure).reshape(-1, 3)[::7]}
+    for color in (plots.BACKGROUND, plots.COLORS[0]):
+        wanted = [int(color[k : k + 2], 16) for k in (1, 3, 5)]
+        assert min(np.abs(np.subtract(c, wanted)).max() for c in found) <= 1
+
+
 @pytest.mark.parametrize("name", KINDS)
 def test_no_text_is_smaller_than_ten_points(name):
     figure, *_ = shown(name)

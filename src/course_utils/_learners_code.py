@@ -214,6 +214,7 @@ def location_of(error: BaseException) -> str:
 # --- The learner's time ---------------------------------------------------------------
 
 _TICK = 0.05
+_PATIENCE = 0.5  # seconds that a library gets to return to the learner's code
 
 
 def seconds_allowed() -> float:
@@ -282,10 +283,17 @@ class Clock:
 
 
 class _SignalClock(Clock):
-    """The clock of the main thread, where the system has interval timers."""
+    """The clock of the main thread, where the system has interval timers.
+
+    An exception in the middle of a framework can leave that in a state from which the
+    whole process crashes later: half a graph, a tape that still records. So while a
+    library runs, the exception waits for the next line of the learner's own code. A
+    library that does not return in time is interrupted all the same.
+    """
 
     def __enter__(self) -> Self:
         self._looking = False
+        self._asked: float | None = None
         self._handler = signal.signal(signal.SIGALRM, self._on_tick)
         self._timer = signal.setitimer(signal.ITIMER_REAL, _TICK, _TICK)
         return self
@@ -293,6 +301,7 @@ class _SignalClock(Clock):
     def __exit__(self, *details: object) -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, self._handler or signal.SIG_DFL)
+        self._withdraw()
         if self._timer[0]:
             signal.setitimer(signal.ITIMER_REAL, *self._timer)
 
@@ -302,11 +311,48 @@ class _SignalClock(Clock):
             self._looking = True
             over = self._over(frame)
             self._looking = False
+        if over and self._waits_for_line(frame):
+            return
         self.thrown += over
         # And again later: a signal just before a system call does not interrupt it.
         signal.setitimer(signal.ITIMER_REAL, self._pause(), _TICK)
         if over:
+            self._withdraw()
             raise OutOfTime
+
+    def _waits_for_line(self, frame: types.FrameType | None) -> bool:
+        """Ask for the next line of the learner's, if a library runs; else say no."""
+        while frame is not None and frame.f_code.co_filename == __file__:
+            frame = frame.f_back  # the tick found this clock at work
+        if frame is None or _owner(frame.f_code.co_filename) != "library":
+            return False
+        # Code that swallows the exception, and a debugger at work, are not waited for.
+        if self.thrown >= 3 or sys.gettrace() not in (None, self._on_line):
+            return False
+        now = time.monotonic()
+        if self._asked is None:
+            self._asked = now
+            step: types.FrameType | None = frame
+            while step is not None and step.f_code is not within_a_check.__code__:
+                if _owner(step.f_code.co_filename) == "learner":
+                    step.f_trace = self._on_line
+                step = step.f_back
+            sys.settrace(self._on_line)
+        return now - self._asked < _PATIENCE
+
+    def _withdraw(self) -> None:
+        self._asked = None
+        if sys.gettrace() == self._on_line:
+            sys.settrace(None)
+
+    def _on_line(self, frame: types.FrameType, event: str, argument: Any) -> Any:
+        if _owner(frame.f_code.co_filename) != "learner":
+            return None
+        if event == "line" and self._asked and _runs_learners_code(frame):
+            self.thrown += 1
+            self._withdraw()
+            raise OutOfTime
+        return self._on_line
 
 
 class _ThreadClock(Clock):

@@ -156,7 +156,11 @@ class _Model:
         self.model = model
         self.input_shape = tuple(input_shape)
         if not model.built:
-            self.do(model, np.zeros((1, *self.input_shape), "float32"))
+            shape = (1, *self.input_shape)
+            ours_on_jax = run is _as_our_own and _jax() is not None
+            # JAX builds from a symbolic input without compiling each operation.
+            x = keras.KerasTensor(shape) if ours_on_jax else np.zeros(shape, "float32")
+            self.do(model, x)
         self.trainable = list(model.trainable_variables)
         self.other = list(model.non_trainable_variables)
         self.variables = [*self.trainable, *self.other]
@@ -203,6 +207,34 @@ class _Model:
         ]
         return keras.tree.flatten(result), other
 
+    def evaluated(self, values: Sequence[Any], x: Any, training: bool) -> tuple:
+        """Return what `outputs` does; on JAX, compiled as one.
+
+        JAX compiles each operation for each shape on its first use, which takes far
+        longer than one compilation of them all. What cannot be traced (a Python `if`
+        on a value, say) runs operation by operation, as on the other backends.
+        """
+        jax = _jax()
+        key = ("evaluated", training)
+        if jax is not None and key not in self.kept:
+            self.kept[key] = _quickly_compiled(
+                functools.partial(self.outputs, training=training)
+            )
+        if jax is not None and self.kept[key] is not None:
+            with contextlib.suppress(Exception):
+                return self.kept[key](list(values), x)
+            self.kept[key] = None
+        return self.outputs(values, x, training)
+
+    def shapes_of(self, values: Sequence[Any], x: Any) -> list[Any]:
+        """Return outputs at inference, of which only the shape counts."""
+        jax = _jax()
+        if jax is not None:
+            forward = functools.partial(self.outputs, training=False)
+            with contextlib.suppress(Exception):
+                return jax.eval_shape(forward, list(values), x)[0]
+        return self.outputs(values, x, False)[0]
+
     def run(self, classes: Sequence[int], seed: int, training: bool) -> tuple:
         """Return outputs and non-trainable variables as NumPy arrays."""
         key = ("run", tuple(classes), seed, training)
@@ -212,7 +244,7 @@ class _Model:
         return self.kept[key]
 
     def numbers(self, values: Sequence[Any], x: Any, training: bool) -> tuple:
-        outputs, other = self.do(self.outputs, values, x, training)
+        outputs, other = self.do(self.evaluated, values, x, training)
         arrays = [as_array(y, "the output") for y in outputs]
         return arrays, [as_array(v) for v in other]
 
@@ -224,24 +256,20 @@ class _Model:
         """Return the gradient of a random sum of outputs, a vector per variable."""
         key = ("signatures", tuple(classes))
         if key not in self.kept:
-            x = self.inputs(0)
-            self.kept[key] = self._gradients(
-                self.values(classes, 0),
-                self.places,
-                lambda values: sum(
-                    _random_sum(y, i)
-                    for i, y in enumerate(self.outputs(values, x, False)[0])
-                ),
-            )
+
+            def total(values: Sequence[Any], x: Any) -> Any:
+                outputs = self.outputs(values, x, False)[0]
+                return sum(_random_sum(y, i) for i, y in enumerate(outputs))
+
+            values, x = self.values(classes, 0), self.inputs(0)
+            self.kept[key] = self._gradients(total, self.places, values, x)
         return [gradient.ravel() for gradient in self.kept[key]]
 
     def step_gradients(self, classes: Sequence[int], seed: int) -> list[np.ndarray]:
         """Return the gradients of a squared error in training mode."""
         from keras import ops
 
-        x = self.inputs(seed)
-
-        def loss(values: Sequence[Any]) -> Any:
+        def loss(values: Sequence[Any], x: Any) -> Any:
             outputs = self.outputs(values, x, True)[0]
             return sum(
                 ops.mean(ops.square(y - ops.convert_to_tensor(_draw(y.shape, 100 + i))))
@@ -249,27 +277,65 @@ class _Model:
             )
 
         places = [place for place in self.places if place < len(self.trainable)]
-        return self._gradients(self.values(classes, seed), places, loss)
+        values, x = self.values(classes, seed), self.inputs(seed)
+        return self._gradients(loss, places, values, x)
 
     def _gradients(
         self,
-        values: list[np.ndarray],
+        function: Callable[[Sequence[Any], Any], Any],
         places: Sequence[int],
-        function: Callable[[Sequence[Any]], Any],
+        values: list[np.ndarray],
+        x: np.ndarray,
     ) -> list[np.ndarray]:
+        """Return the gradients of `function(values, x)` in the values at `places`."""
         from course_utils import gradients
 
-        def scalar(wanted: Sequence[Any]) -> Any:
-            everything: list[Any] = list(values)
-            for place, value in zip(places, wanted, strict=True):
-                everything[place] = value
-            return function(everything)
-
-        chosen = [values[place] for place in places]
-        if not chosen:
+        if not places:
             return []
-        _, found = self.do(gradients.value_and_gradient, scalar, chosen, compile=False)
-        return [as_array(gradient) for gradient in found]
+        others = [place for place in range(len(values)) if place not in places]
+
+        def scalar(wanted: Sequence[Any], x: Any, *rest: Any) -> Any:
+            everything: list[Any] = list(values)
+            for place, value in zip([*places, *others], [*wanted, *rest], strict=True):
+                everything[place] = value
+            return function(everything, x)
+
+        key = ("gradients", function.__name__)
+        if (jax := _jax()) is not None and key not in self.kept:
+            self.kept[key] = _quickly_compiled(jax.grad(scalar))
+
+        def slopes() -> list[np.ndarray]:
+            wanted = [np.asarray(values[place], "float32") for place in places]
+            rest = [values[place] for place in others]
+            if self.kept.get(key) is not None:
+                with contextlib.suppress(Exception):
+                    return self.kept[key](wanted, x, *rest)
+                self.kept[key] = None
+            return gradients.differentiate(scalar, compile=False)(wanted, x, *rest)[1]
+
+        return [as_array(gradient) for gradient in self.do(slopes)]
+
+
+def _jax() -> Any:
+    """Return the module JAX where it is the backend, else None."""
+    import keras
+
+    if keras.backend.backend() != "jax":
+        return None
+    import jax
+
+    return jax
+
+
+def _quickly_compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let JAX compile a function that runs a few times, without fusing operations."""
+    import jax
+
+    try:
+        options: Any = {"xla_cpu_use_fusion_emitters": False}
+        return jax.jit(function, compiler_options=options)
+    except TypeError:  # an older version
+        return jax.jit(function)
 
 
 @contextlib.contextmanager
@@ -403,7 +469,7 @@ class _Comparison:
         key = ("shapes", x.shape)
         if key not in model.kept:
             values = [np.asarray(v) for v in model.values([0] * len(model.places), 0)]
-            outputs, _ = model.do(model.outputs, values, x, False)
+            outputs = model.do(model.shapes_of, values, x)
             model.kept[key] = [shape_of(y, "the output") for y in outputs]
         return model.kept[key]
 
@@ -412,8 +478,17 @@ class _Comparison:
         if came != wanted:
             raise Failure(
                 f"expected {wanted[0]:,} trainable and {wanted[1]:,} other parameters, "
-                f"got {came[0]:,} and {came[1]:,}."
+                f"got {came[0]:,} and {came[1]:,}.{self._too_many()}"
             )
+
+    def _too_many(self) -> str:
+        """Say what the answer has beyond all that is expected, if nothing else."""
+        wanted, came = Counter(self.oracle.kinds()), Counter(self.answer.kinds())
+        extra = sorted((came - wanted).elements(), key=_size, reverse=True)
+        if wanted - came or not extra:
+            return ""
+        words = list(map(_in_words, extra[:4])) + ["…"] * (len(extra) > 4)
+        return f" Beyond what is expected there is {', '.join(words)}."
 
     def shapes(self) -> None:
         wanted, came = Counter(self.oracle.kinds()), Counter(self.answer.kinds())
@@ -537,6 +612,21 @@ def _counts(model: _Model) -> tuple[int, int]:
 def _named(keys: Sequence[tuple[bool, tuple[int, ...]]]) -> str:
     words = [str(s) if trainable else f"{s} (not trained)" for trainable, s in keys[:4]]
     return (", ".join(words) or "nothing") + (", …" if len(keys) > 4 else "")
+
+
+def _size(key: tuple[bool, tuple[int, ...]]) -> int:
+    return int(np.prod(key[1]))
+
+
+def _in_words(key: tuple[bool, tuple[int, ...]]) -> str:
+    trainable, shape = key
+    if len(shape) == 4:
+        words = f"a {shape[0]}×{shape[1]} kernel of shape {shape}"
+    elif len(shape) == 1:
+        words = f"a vector of {shape[0]} numbers"
+    else:
+        words = f"a kernel of shape {shape}" if shape else "a single number"
+    return words if trainable else f"{words} that is not trained"
 
 
 _ORACLES: dict[Any, _Model] = {}

@@ -11,6 +11,7 @@ and it is shown once, at twice the screen's resolution, with its alternative tex
 
 from __future__ import annotations
 
+import functools
 import io
 import math
 import re
@@ -27,6 +28,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
+from PIL import Image
 
 from course_utils import _validate
 from course_utils.training import metric_words
@@ -93,6 +95,23 @@ _STYLE: dict[str, Any] = {
 }
 
 
+class _Canvas(FigureCanvasAgg):
+    """A canvas that knows the mathematics it has read for other figures.
+
+    Tick labels such as 10⁻³ are mathematics to Matplotlib, and reading one takes
+    milliseconds; it remembers them for one figure only.
+    """
+
+    _reader: Any = None
+
+    def get_renderer(self) -> Any:
+        renderer: Any = super().get_renderer()
+        if _Canvas._reader is None:
+            _Canvas._reader = getattr(renderer, "mathtext_parser", None)
+        renderer.mathtext_parser = _Canvas._reader
+        return renderer
+
+
 class CourseFigure(Figure):
     """A Matplotlib figure that carries its alternative text.
 
@@ -109,7 +128,7 @@ class CourseFigure(Figure):
         super().__init__(*args, **kwargs)
         self.alt = alt
         self.shades = False
-        FigureCanvasAgg(self)
+        _Canvas(self)
 
     def savefig(self, *args: Any, **kwargs: Any) -> None:
         """Save the figure, in the course's style whatever the current one is."""
@@ -118,11 +137,31 @@ class CourseFigure(Figure):
 
     def to_png(self) -> bytes:
         """Return the figure as the bytes of a PNG file, two pixels a CSS pixel."""
+        image = self._drawn()
         buffer = io.BytesIO()
-        # No software version in the file: the same figure is the same bytes.
-        self.savefig(buffer, format="png", dpi=_DPI, metadata={"Software": None})
-        png = buffer.getvalue()
-        return png if self.shades else _with_palette(png)
+        stored = image if self.shades else _with_palette(image)
+        stored.save(buffer, "PNG", dpi=(_DPI, _DPI))
+        return buffer.getvalue()
+
+    def _drawn(self) -> Image.Image:
+        """Lay out and draw; `savefig` would walk through the figure once more."""
+        engine: Any = self.get_layout_engine()
+        dpi = self.dpi
+        try:
+            with _style():
+                self.dpi = _DPI
+                if engine is not None:
+                    engine.execute(self)
+                    self.set_layout_engine("none")
+                canvas: Any = self.canvas
+                canvas.draw()
+                size = canvas.get_width_height()
+                pixels = Image.frombuffer("RGBA", size, canvas.buffer_rgba())
+                return pixels.convert("RGB")
+        finally:
+            self.dpi = dpi
+            if engine is not None:
+                self.set_layout_engine(engine)
 
     def _repr_mimebundle_(
         self, include: Any = None, exclude: Any = None
@@ -383,7 +422,7 @@ def heat_map(
         _set_ticks(axes.yaxis, y_names, rows, most=14)
         bar = figure.colorbar(image, ax=axes, pad=0.02)
         bar.outline.set_visible(False)
-        bar.set_label(_wrapped(figure, "colorbar", bar_label, 3.4, _FONT))
+        bar.set_label(_wrapped("colorbar", bar_label, 3.4, _FONT))
         _label_axes(figure, axes, xlabel, ylabel)
         if rows <= 8 and columns <= 8:
             texts = np.reshape(_number_texts(table.ravel()), table.shape)
@@ -461,7 +500,7 @@ def bars(
             )
         room = (_WIDTH - 1.2) / len(names)
         numbers = _number_texts(heights)
-        if max(_width_inches(figure, text, 10, False) for text in numbers) > room:
+        if max(_width_inches(text, 10) for text in numbers) > room:
             numbers = []
         for place, text in enumerate(numbers):
             below, above = spans[:, place]
@@ -480,7 +519,7 @@ def bars(
         axes.grid(False, axis="x")
         axes.set_xlim(-0.6, len(names) - 0.4)
         if room >= 0.6:
-            texts = [_wrapped(figure, "labels", name, room, 10) for name in names]
+            texts = [_wrapped("labels", name, room, 10) for name in names]
             axes.set_xticks(places, texts)
         else:
             axes.set_xticks(
@@ -541,11 +580,11 @@ def image_grid(
     cell_height = cell * height / width
     figure = _figure(title, alt, height=1.0, constrained=False)
     figure.shades = True
-    wrapped = _wrapped(figure, "title", title, _WIDTH - 2 * margin, 12)
+    wrapped = _wrapped("title", title, _WIDTH - 2 * margin, 12)
     head = 0.12 + 0.21 * (wrapped.count("\n") + 1)
     short = []
     if texts is not None:
-        short = [_wrapped(figure, "labels", text, cell, 10) for text in texts]
+        short = [_wrapped("labels", text, cell, 10) for text in texts]
     most_lines = max((text.count("\n") + 1 for text in short), default=0)
     label_height = 0.07 + 0.165 * most_lines if short else 0.0
     step = cell_height + label_height + gap
@@ -655,7 +694,7 @@ def _canvas(
     title: str, alt: str, *, height: float = _HEIGHT, columns: int = 1
 ) -> tuple[CourseFigure, Any]:
     figure = _figure(title, alt, height=height)
-    wrapped = _wrapped(figure, "title", title, _WIDTH - 0.3, 12)
+    wrapped = _wrapped("title", title, _WIDTH - 0.3, 12)
     figure.set_size_inches(_WIDTH, height + 0.2 * wrapped.count("\n"))
     with _style():
         figure.suptitle(
@@ -666,41 +705,55 @@ def _canvas(
         return figure, figure.subplots(1, columns)
 
 
-def _width_inches(figure: Figure, text: str, size: float, bold: bool) -> float:
-    canvas: Any = figure.canvas
-    weight = "bold" if bold else "normal"
-    font = FontProperties(family="DejaVu Sans", size=size, weight=weight)
-    piece = Text(0, 0, text, fontproperties=font)
-    piece.set_figure(figure)
-    return piece.get_window_extent(canvas.get_renderer()).width / figure.dpi
+@functools.lru_cache(maxsize=1024)
+def _width_inches(text: str, size: float, bold: bool = False) -> float:
+    """Measure a line of text, in the pixels that it will be drawn with."""
+    with _style():
+        font = FontProperties(size=size, weight="bold" if bold else "normal")
+        figure = _ruler()
+        piece = Text(0, 0, text, fontproperties=font)
+        piece.set_figure(figure)
+        canvas: Any = figure.canvas
+        return piece.get_window_extent(canvas.get_renderer()).width / _DPI
 
 
-def _wrapped(
-    figure: Figure, argument: str, text: str, inches: float, size: float
-) -> str:
+@functools.lru_cache(maxsize=1)
+def _ruler() -> Figure:
+    """Return a figure that text is measured in, and that nobody sees."""
+    figure = Figure(figsize=(1, 1), dpi=_DPI)
+    _Canvas(figure)
+    return figure
+
+
+def _wrapped(argument: str, text: str, inches: float, size: float) -> str:
     """Break `text` into lines of at most `inches`, never inside $mathematics$."""
     text = _validate.string(argument, text)
     bold = argument == "title"
     done: list[str] = []
     try:
         for paragraph in text.strip().split("\n"):
+            words = re.findall(r"(?:\$[^$]*\$|\S)+", paragraph)
+            line = " ".join(words)
+            if _width_inches(line, size, bold) <= inches:
+                done.append(line)
+                continue
             line = ""
-            for word in re.findall(r"(?:\$[^$]*\$|\S)+", paragraph):
+            for word in words:
                 longer = f"{line} {word}" if line else word
-                if line and _width_inches(figure, longer, size, bold) > inches:
+                if line and _width_inches(longer, size, bold) > inches:
                     done.append(line)
                     longer = word
                 while "$" not in longer and (
-                    _width_inches(figure, longer, size, bold) > 1.12 * inches
+                    _width_inches(longer, size, bold) > 1.12 * inches
                 ):
-                    width = _width_inches(figure, longer, size, bold)
+                    width = _width_inches(longer, size, bold)
                     cut = max(1, int(len(longer) * inches / width))
                     done.append(longer[:cut])
                     longer = longer[cut:]
                 line = longer
             done.append(line)
         for line in done:  # unreadable mathematics shows itself here
-            _width_inches(figure, line, size, bold)
+            _width_inches(line, size, bold)
     except ValueError as error:
         raise ValueError(
             f"`{argument}`: expected text in which $…$ is mathematics that Matplotlib "
@@ -711,8 +764,8 @@ def _wrapped(
 
 def _label_axes(figure: Figure, axes: Any, xlabel: str, ylabel: str) -> None:
     height = figure.get_size_inches()[1]
-    axes.set_xlabel(_wrapped(figure, "xlabel", xlabel, _WIDTH - 1.5, _FONT))
-    axes.set_ylabel(_wrapped(figure, "ylabel", ylabel, height - 1.1, _FONT))
+    axes.set_xlabel(_wrapped("xlabel", xlabel, _WIDTH - 1.5, _FONT))
+    axes.set_ylabel(_wrapped("ylabel", ylabel, height - 1.1, _FONT))
 
 
 def _legend(
@@ -722,10 +775,9 @@ def _legend(
 
     The figure grows by what the legend needs, so the axes stay as high as without it.
     """
-    names = [_wrapped(figure, "series", name, _WIDTH - 1.1, 10) for name in names]
+    names = [_wrapped("series", name, _WIDTH - 1.1, 10) for name in names]
     widths = [
-        max(_width_inches(figure, line, 10, False) for line in name.split("\n"))
-        for name in names
+        max(_width_inches(line, 10) for line in name.split("\n")) for name in names
     ]
     handle, between = 0.56, 0.24  # inches: the drawn sample, the space after a column
     columns = len(names)
@@ -1005,12 +1057,16 @@ def _outline(
         axes.contour(xs, ys, padded, [0.5], colors=color, linewidths=thickness)
 
 
-def _with_palette(png: bytes) -> bytes:
-    """Store a drawing of a few colors with a palette: a third of the bytes."""
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    with Image.open(io.BytesIO(png)) as image:
-        drawing = image.convert("RGB").quantize(256, dither=Image.Dither.NONE)
-        drawing.save(buffer, "PNG")
-    return min(buffer.getvalue(), png, key=len)
+def _with_palette(image: Image.Image) -> Image.Image:
+    """Give a drawing of a few colors a palette: a third of the bytes."""
+    drawing = image.quantize(
+        256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE
+    )
+    # The quick method rounds colors down; take the mean of what each stands for.
+    places = np.asarray(drawing).ravel()
+    pixels = np.asarray(image).reshape(-1, 3)
+    counts = np.maximum(np.bincount(places, minlength=256), 1)
+    sums = [np.bincount(places, pixels[:, k], 256) for k in range(3)]
+    palette = np.rint(np.stack(sums, axis=1) / counts[:, None]).astype(np.uint8)
+    drawing.putpalette(palette.tobytes())
+    return drawing

@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -185,6 +185,7 @@ def fit(
     progress.start()
     started = time.perf_counter()
     diverged: _Diverged | None = None
+    _make_variables(model, x, y)
     with _soft_interrupt() as interrupt:
         watch = _Watch(history, progress, interrupt, len(x), batch_size)
         listed = _callback_list(
@@ -456,6 +457,20 @@ def _callback_list(
             watch.step_ended(batch + 1, (logs or {}).get("loss"))
 
     return Callbacks([*callbacks, Epochs()], add_history=True, **fit_arguments)
+
+
+def _make_variables(model: Any, x: np.ndarray, y: np.ndarray) -> None:
+    """Let metrics and optimizer make their variables before TensorFlow needs them.
+
+    A step that makes variables is traced twice: once with them, once without. JAX and
+    PyTorch do the same by themselves.
+    """
+    import keras
+
+    build = getattr(model, "_symbolic_build", None)
+    if keras.backend.backend() == "tensorflow" and build is not None:
+        with suppress(Exception):  # then the first step makes them, as ever
+            build(data_batch=(x[:1], y[:1]))
 
 
 def _tidy_model(model: Any) -> None:

@@ -639,15 +639,18 @@ def _he_variance(answer: Any) -> None:
     kernels = _hidden_kernels(answer)
     if len(kernels) != _STACK[0]:
         raise Failure(
-            f"expected {_STACK[0]} hidden kernels in a stack of {_STACK[0]} layers of "
-            f"{_STACK[1]} units, got {len(kernels)}."
+            f"in the model of `build_stack{_STACK}`: expected {_STACK[0]} trainable "
+            f"kernels with {_STACK[1]} columns, one for each hidden layer, got "
+            f"{len(kernels)}."
         )
     for number, kernel in enumerate(kernels, 1):
-        gain = kernel.shape[0] * float(np.mean(kernel.astype("float64") ** 2)) / 2
-        if not 0.8 < gain < 1.2:
+        variance = float(np.mean(kernel.astype("float64") ** 2))
+        wanted = 2 / kernel.shape[0]
+        if not 0.8 < variance / wanted < 1.2:
             raise Failure(
-                f"hidden layer {number}, with a fan-in of {kernel.shape[0]}, starts "
-                f"with half the fan-in times the variance at {gain:.2f}, not at 1."
+                f"the kernel of hidden layer {number}, with a fan-in of "
+                f"{kernel.shape[0]}: expected a variance of about {wanted:.2g} at the "
+                f"start, got {variance:.2g}."
             )
 
 
@@ -657,7 +660,9 @@ def _kernels_differ(answer: Any) -> None:
         for j in range(i):
             if kernel.shape == kernels[j].shape and np.allclose(kernel, kernels[j]):
                 raise Failure(
-                    f"hidden layers {j + 1} and {i + 1} start with the same numbers."
+                    f"the kernels of hidden layers {j + 1} and {i + 1}: expected "
+                    "numbers drawn for each, got the same in both (the first is "
+                    f"{kernel.flat[0]:.4g})."
                 )
 
 
@@ -681,7 +686,8 @@ deep_stack = Exercise(
                     "Look at what stands between the input and the first dense layer.",
                 ),
                 PARAMETERS: (
-                    "Compare `model.count_params()` with the number in the message.",
+                    f"Compare `build_stack{_STACK}.count_params()` with the number in "
+                    "the message.",
                     "Each of the `depth` layers has weights of its own and reads the "
                     "one before; then come the ten outputs.",
                     "Look at the loop: how often does it run, does it make a new layer "

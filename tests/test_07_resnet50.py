@@ -1,0 +1,355 @@
+"""Lesson 07: its exact numbers, and its claims over several seeds.
+
+The functions under test are the lesson's own: its cells are run from its Markdown.
+"""
+
+import io
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from course_utils import blocks, gradients, images, load, nets, shapes
+
+import keras  # isort: skip
+from keras import layers, ops  # isort: skip
+
+SEEDS = (0, 1, 2)
+LESSON = Path(__file__).parents[1] / "lessons" / "07_resnet50.md"
+
+
+def cell_with(text):
+    """Return the lesson's first code cell that holds a text."""
+    cells = LESSON.read_text(encoding="utf-8").split("```{code-cell} ipython3\n")[1:]
+    return next(s for s in (cell.split("\n```")[0] for cell in cells) if text in s)
+
+
+@pytest.fixture(scope="module")
+def lesson():
+    """Give the functions that the lesson defines, as one object."""
+    names = {"np": np, "keras": keras, "layers": layers, "ops": ops, "blocks": blocks}
+    for text in (
+        "def conv_bn(",
+        "def identity_block(",
+        "def convolutional_block(",
+        "def resnet50_body(",
+        "def strided_block(",
+        "def plain_net(",
+        "def stack_with_a_bug(",
+        "def stack_by_name(",
+    ):
+        exec(cell_with(text), names)
+    exec(cell_with("def phone_picture(").split("\n\n\nlarge")[0], names)
+    return SimpleNamespace(**names, names=names)
+
+
+def counts(model):
+    """Return (all, trained) parameters."""
+    trained = sum(int(np.prod(v.shape)) for v in model.trainable_variables)
+    return model.count_params(), trained
+
+
+def random_weights(model, seed):
+    """Weights that keep signals alive, with running statistics that are not trivial."""
+    rng = np.random.default_rng(seed)
+    values = []
+    for variable in model.variables:
+        shape = tuple(variable.shape)
+        if len(shape) > 1:
+            fan_in = int(np.prod(shape[:-1]))
+            values.append(rng.normal(0, np.sqrt(1 / fan_in), shape))
+        else:
+            values.append(rng.uniform(0.6, 1.4, shape))
+    return values
+
+
+# --- The blocks and the whole network -------------------------------------------------
+
+
+def test_a_bottleneck_has_seventeen_times_fewer_weights():
+    names = {}
+    exec(cell_with("two_wide = "), names)
+    inputs = keras.Input((8, 8, 256))
+    wide = layers.Conv2D(256, 3, use_bias=False)(inputs)
+    wide = keras.Model(inputs, layers.Conv2D(256, 3, use_bias=False)(wide))
+    x = inputs
+    for filters, size in [(64, 1), (64, 3), (256, 1)]:
+        x = layers.Conv2D(filters, size, use_bias=False)(x)
+    assert names["two_wide"] == wide.count_params()
+    assert names["narrow"] == keras.Model(inputs, x).count_params()
+    assert round(names["two_wide"] / names["narrow"]) == 17
+
+
+@pytest.mark.parametrize(
+    ("name", "channels", "options"),
+    [
+        ("identity_block", 12, {}),
+        ("convolutional_block", 5, {}),
+        ("convolutional_block", 12, {"strides": 1}),
+    ],
+)
+def test_the_printed_block_is_the_package_block(lesson, name, channels, options):
+    inputs = keras.Input((6, 6, channels))
+    ours, theirs = (
+        keras.Model(inputs, getattr(home, name)(inputs, 3, **options))
+        for home in (lesson, blocks)
+    )
+    numbers = random_weights(ours, 0)
+    x = np.random.default_rng(1).normal(size=(3, 6, 6, channels)).astype("float32")
+    y = np.zeros((3, *ours.output.shape[1:]), "float32")
+    found = []
+    for model in (ours, theirs):
+        model.set_weights(numbers)
+        slopes = gradients.weight_gradients(model, x, y, "mse")[1].values()
+        found.append([ops.convert_to_numpy(model(x)), *slopes])
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def body(lesson):
+    return lesson.resnet50_body((64, 64, 3))
+
+
+def with_head(body, classes):
+    x = layers.GlobalAveragePooling2D()(body.output)
+    return keras.Model(body.input, layers.Dense(classes, activation="softmax")(x))
+
+
+def test_resnet_50_has_its_exact_parameters(body):
+    assert counts(with_head(body, 6)) == (23_600_006, 23_546_886)
+    assert 23_600_006 - 23_546_886 == 53_120
+    assert counts(with_head(body, 1000))[0] == 25_636_712
+    assert body.output.shape == (None, 2, 2, 2048)
+
+
+@pytest.fixture(scope="module")
+def library():
+    return keras.applications.ResNet50(weights=None, input_shape=(64, 64, 3))
+
+
+def test_with_the_same_weights_it_gives_the_outputs_of_the_library(body, library):
+    ours = with_head(body, 1000)
+    assert ours.count_params() == library.count_params() == 25_636_712
+    for seed in SEEDS:
+        numbers = random_weights(library, seed)
+        rng = np.random.default_rng(seed)
+        x = rng.normal(size=(2, 64, 64, 3)).astype("float32")
+        found = []
+        for model in (library, ours):
+            model.set_weights(numbers)
+            found.append(ops.convert_to_numpy(model(x)))
+        # The two images must get answers of their own, or equality means little.
+        assert np.abs(found[0][0] - found[0][1]).max() > 1e-4
+        np.testing.assert_allclose(found[1], found[0], rtol=1e-4)
+
+
+def test_a_fixed_pooling_makes_the_head_depend_on_the_size(lesson, body):
+    names = dict(lesson.names, body=body, small=with_head(body, 6))
+    exec(cell_with("flat = (last_map"), names)
+    assert (names["flat"], names["total"]) == (18_432, 23_698_310)
+    large = lesson.resnet50_body((224, 224, 3))
+    x = layers.Flatten()(layers.AveragePooling2D(2)(large.output))
+    assert x.shape == (None, 18_432)
+    fixed = keras.Model(large.input, layers.Dense(6)(x))
+    assert fixed.count_params() == 23_698_310
+    assert with_head(large, 6).count_params() == 23_600_006
+    x = layers.Flatten()(layers.AveragePooling2D(2)(body.output))
+    assert x.shape == (None, 2_048)
+
+
+def test_fifty_three_kernels_have_twenty_shapes(body):
+    kernels = [tuple(w.shape) for w in body.trainable_variables if len(w.shape) == 4]
+    assert (len(kernels), len(set(kernels))) == (53, 20)
+
+
+# --- The family of CIFAR-10 -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("depth", "trained"),
+    [(20, 269_722), (32, 464_154), (56, 853_018), (110, 1_727_962)],
+)
+def test_the_cifar_family_has_its_exact_parameters(depth, trained):
+    assert counts(nets.cifar_resnet(depth=depth))[1] == trained
+
+
+# --- Spot the bug: the strides --------------------------------------------------------
+
+
+def test_the_buggy_network_has_its_exact_size(lesson):
+    model = lesson.resnet_with_a_bug()
+    weighted = [n for n in model.layers if isinstance(n, (layers.Conv2D, layers.Dense))]
+    assert (model.count_params(), len(weighted)) == (261_238, 22)
+    sides = [n.output.shape[1] for n in model.layers if isinstance(n, layers.Add)]
+    assert sides == [32, 16, 8, 4, 2, 1, 1]
+
+
+@pytest.fixture(scope="module")
+def photographs():
+    return load("cifar10", train=400, validation=0, test=0)
+
+
+def test_most_of_the_buggy_network_has_no_gradient(lesson, photographs):
+    # Eight of nine taps of three kernels on 1×1, five of nine from 2×2 to 1×1.
+    never = 8 * (32 * 32 + 32 * 128 + 128 * 128) + 5 * 32 * 32
+    assert never == 177_152
+    model = lesson.resnet_with_a_bug()
+    slopes_on = gradients.weight_gradient_function(
+        model, "sparse_categorical_crossentropy"
+    )
+    start = model.get_weights()
+    for seed in SEEDS:
+        rng = np.random.default_rng(seed)
+        model.set_weights([rng.permuted(w, axis=None) for w in start])
+        _, slopes = slopes_on(photographs.x_train[:64], photographs.y_train[:64])
+        kernels = [slope for slope in slopes.values() if slope.ndim == 4]
+        idle = sum(int((kernel == 0).sum()) for kernel in kernels)
+        assert idle >= never > 2 / 3 * 261_238
+        last = max(kernels, key=lambda kernel: kernel.size)
+        center = np.zeros(last.shape[:2], bool)
+        center[1, 1] = True
+        assert not last[~center].any()
+        assert last[center].any()
+
+
+def fitted(model, x, y, epochs, rate):
+    """Train one compiled model from another start for each seed; yield it and a loss.
+
+    Compiling costs most: so there is one model, a seed shuffles the numbers within
+    each kernel, and the optimizer starts anew.
+    """
+    model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy")
+    model.optimizer.build(model.trainable_variables)
+    state = [ops.convert_to_numpy(v) for v in model.optimizer.variables]
+    start = model.get_weights()
+    for seed in SEEDS:
+        keras.utils.set_random_seed(seed)
+        rng = np.random.default_rng(seed)
+        model.set_weights([rng.permuted(w, axis=None) for w in start])
+        for variable, value in zip(model.optimizer.variables, state, strict=True):
+            variable.assign(value)
+        run = model.fit(x, y, epochs=epochs, batch_size=32, verbose=0)
+        yield model, run.history["loss"][-1]
+
+
+def test_the_plain_net_trains_better_than_the_buggy_one(lesson, photographs):
+    losses = [
+        [
+            loss
+            for _, loss in fitted(
+                build(), photographs.x_train, photographs.y_train, 3, 0.002
+            )
+        ]
+        for build in (lesson.resnet_with_a_bug, lesson.plain_net)
+    ]
+    buggy, plain = np.array(losses)
+    assert (plain < buggy).all()
+    assert lesson.plain_net().count_params() < 261_238 / 3
+
+
+# --- Spot the bug: the dice -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_one_seed_for_all_kernels_leaves_few_directions(lesson, seed):
+    x = np.random.default_rng(seed).normal(size=(64, 16, 16, 16)).astype("float32")
+    ranks = {}
+    for name, build in [
+        ("bug", lesson.stack_with_a_bug),
+        ("name", lesson.stack_by_name),
+    ]:
+        model = build(20, seed)
+        kernels = {w.tobytes() for w in model.get_weights() if w.ndim == 4}
+        assert len(kernels) == (1 if name == "bug" else 20)
+        last = ops.convert_to_numpy(model(x)[-1])
+        ranks[name] = lesson.effective_rank(last)
+    assert ranks["name"] > 45
+    assert ranks["bug"] < 0.75 * ranks["name"]
+
+
+@pytest.mark.parametrize("dimensions", [1, 3, 10])
+def test_the_effective_rank_counts_equal_directions(lesson, dimensions):
+    rng = np.random.default_rng(dimensions)
+    rows, _ = np.linalg.qr(rng.normal(size=(32, dimensions)))
+    rows -= rows.mean(axis=0)
+    rows, _ = np.linalg.qr(rows)
+    across, _ = np.linalg.qr(rng.normal(size=(50, dimensions)))
+    assert lesson.effective_rank(rows @ across.T) == pytest.approx(dimensions, rel=1e-2)
+
+
+# --- One's own image ------------------------------------------------------------------
+
+
+def test_the_default_picture_comes_out_upright_on_white(lesson):
+    names = dict(lesson.names, shapes=shapes)
+    exec(cell_with("def phone_picture("), names)
+    large, seen = names["large"][0], names["seen"]
+    file = names["phone_picture"](large, seen)
+    with Image.open(io.BytesIO(file)) as stored:
+        assert stored.mode == "RGBA"
+        sideways = np.asarray(stored)[..., :3]
+    np.testing.assert_array_equal(np.rot90(sideways, -1), large)
+    opened = images.open_image(file)
+    np.testing.assert_array_equal(opened[seen], large[seen])
+    assert (opened[~seen] == 255).all()
+    assert 0 < (~seen).mean() < 0.2
+
+
+@pytest.fixture(scope="module")
+def by_preprocessing():
+    """Accuracy of the six preprocessings, a row a seed, on smaller pictures."""
+    kinds = ("square", "heart", "triangle", "ring", "cross", "arrow")
+    drawn = load(
+        "shapes",
+        train=480,
+        validation=0,
+        test=192,
+        image_size=16,
+        classes=kinds,
+        dtype="uint8",
+    )
+    names = {"np": np, "drawn": drawn}
+    source = cell_with("def prepare(")
+    exec(source.split("\n\nnet = ")[0], names)
+    variants = cell_with("variants = {").split("accuracy = {}")[0]
+    exec(variants, names)
+    net = nets.cifar_resnet(depth=8, input_shape=(16, 16, 3), num_classes=6)
+    x = names["prepare"](drawn.x_train)
+    rows = []
+    for model, _ in fitted(net, x, drawn.y_train, 8, 0.01):
+        guesses = {
+            name: model.predict(pictures.astype("float32"), verbose=0)
+            for name, pictures in names["variants"].items()
+        }
+        rows.append(
+            {
+                name: ((guess.argmax(1) == drawn.y_test).mean(), guess.max(1).mean())
+                for name, guess in guesses.items()
+            }
+        )
+    return rows
+
+
+def test_the_preprocessing_of_the_training_is_the_best(by_preprocessing):
+    for row in by_preprocessing:
+        right = row["as in training"][0]
+        assert right > 0.35  # guessing: 0.17
+        assert row["EXIF ignored"][0] < right - 0.1
+        assert row["0 … 1"][0] < right - 0.15
+        assert row["0 … 255"][0] < right - 0.15
+
+
+def test_kinds_of_shape_do_not_need_the_order_of_the_colors(by_preprocessing):
+    for row in by_preprocessing:
+        gap = row["as in training"][0] - row["blue and red swapped"][0]
+        assert abs(gap) < 0.15
+
+
+def test_bytes_make_the_network_sure_of_wrong_answers(by_preprocessing):
+    for row in by_preprocessing:
+        found, confidence = row["0 … 255"]
+        assert confidence > 0.95
+        assert confidence > found + 0.5
