@@ -44,7 +44,7 @@ def lesson():
         ("def network_with_a_bug(", "\n\n\n"),
         ("def report_with_a_bug(", "\n\n\n"),
         ("schedules = {", "\n\n\n"),
-        ("rates = (", "\ngrid, "),
+        ("rates = course.pick(", "\ngrid, "),
     ]:
         exec(cell_with(text).split(end)[0], names)
     source = cell_with("def accuracies(")

@@ -50,10 +50,11 @@ Put it at the top level of `course_utils/checks/<topic>.py`; the registry finds 
 - Rules for models are made by `course_utils.compare.model_rules`.
 - Import Keras inside the rules, not at the top: `import course_utils` stays light.
 
-The learner's code has `COURSE_CHECK_SECONDS` (2 by default) of its own; then it is
-stopped. What stops it is a timer signal in the main thread of Linux and macOS, and an
-exception sent from a watching thread elsewhere. Neither can stop a loop that stays
-inside compiled code for ever (`sum(itertools.count())`), nor a crash of the process.
+The learner's code has `COURSE_CHECK_SECONDS` of its own (by default 2, and 8 on JAX,
+which compiles first); then it is stopped. What stops it is a timer signal in the main
+thread of Linux and macOS, and an exception sent from a watching thread elsewhere.
+Neither can stop a loop that stays inside compiled code for ever
+(`sum(itertools.count())`), nor a crash of the process.
 """
 
 from __future__ import annotations
