@@ -319,7 +319,7 @@ def by_preprocessing():
     net = nets.cifar_resnet(depth=8, input_shape=(16, 16, 3), num_classes=6)
     x = names["prepare"](drawn.x_train)
     rows = []
-    for model, _ in fitted(net, x, drawn.y_train, 8, 0.01):
+    for model, _ in fitted(net, x, drawn.y_train, 12, 0.01):
         guesses = {
             name: model.predict(pictures.astype("float32"), verbose=0)
             for name, pictures in names["variants"].items()

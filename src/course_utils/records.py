@@ -90,8 +90,11 @@ class Record:
         when = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
         seeds = ", ".join(map(str, self.seeds))
         minutes = sum(self.seconds) / 60
+        side = self.recipe["data"]["image_size"]
+        which = "seed" if len(self.seeds) == 1 else "seeds"
         return (
-            f"Recorded run {self.name}: {first['profile']} profile, seeds {seeds}, "
+            f"Recorded run {self.name}: {first['profile']} profile, {side}×{side} "
+            f"pixels, {self.recipe['epochs']} epochs, {which} {seeds}, "
             f"{hardware}, {versions}, {when}, {minutes:.1f} minutes in all; "
             f"data {self.data['name']} ({self.data['source']}, SHA-256 "
             f"{self.data['sha256'][:12]}…); command: {first['command']}"
