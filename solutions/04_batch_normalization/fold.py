@@ -17,7 +17,7 @@ def fold(kernel, gamma, beta, mean, variance, epsilon=1e-3):
 # %% with keras.ops right="other style"
 def fold(kernel, gamma, beta, mean, variance, epsilon=1e-3):
     by = ops.multiply(gamma, ops.rsqrt(ops.add(variance, epsilon)))
-    return ops.einsum("hwcf,f->hwcf", kernel, by), ops.subtract(beta, mean * by)
+    return ops.einsum("hwcf,f->hwcf", kernel, by), ops.subtract(beta, ops.multiply(mean, by))
 
 
 # %% forgets the bias wrong="returns a kernel and a bias"
