@@ -19,6 +19,16 @@ from course_utils import checks, exercises
 
 ROOT = Path(__file__).resolve().parents[1]
 
+
+@pytest.fixture(scope="module", autouse=True)
+def seeded_as_in_a_lesson():
+    """Do what `setup` has done before any check: on every backend, Keras' first seed
+    imports TensorFlow where it is installed, which takes longer than an answer may."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+
+
 ANSWERS = [a for path in solutions_of.files() for a in solutions_of.answers(path)]
 RIGHT = [answer for answer in ANSWERS if answer.right]
 WRONG = [answer for answer in ANSWERS if answer.wrong]
