@@ -22,11 +22,11 @@ $(READY): pyproject.toml requirements.lock
 		|| { echo "The environment could not be made: see the message above, then call make again."; exit 1; }
 	@touch $@
 
-book: $(READY) ## execute the lessons and build the site (about 6 minutes the first time)
+book: $(READY) ## execute the lessons and build the site (10 to 20 minutes the first time)
 	@$(BIN)/python tools/build_book.py
 
-test: $(READY) ## run every test, each lesson untouched and solved (about 5 minutes)
-	@echo "Running all tests on $(JOBS) processes: usually 5 minutes on two cores."
+test: $(READY) ## run every test, each lesson untouched and solved (about 15 minutes)
+	@echo "Running all tests on $(JOBS) processes: usually 15 minutes on two cores."
 	@COURSE_PROFILE=smoke COURSE_CHECK=blank $(BIN)/python -m pytest --nbmake \
 		-n $(JOBS) --dist worksteal -q lessons tests
 
@@ -53,12 +53,12 @@ test-site: $(READY) ## check the built site (call make book first)
 test-backends: $(READY) ## run the package's tests on JAX and PyTorch (installs both)
 	@$(BIN)/python -m pip install --quiet --constraint requirements.lock jax torch
 	@for backend in jax torch; do \
-		echo "Running the package's tests on $$backend: usually 2 to 4 minutes."; \
+		echo "Running the package's tests on $$backend: usually 8 to 15 minutes."; \
 		KERAS_BACKEND=$$backend $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q \
 			-m "not notebook" tests --ignore-glob "tests/test_[0-9]*" || exit 1; \
 	done
 
-bench: $(READY) ## measure everything again and write results/ (about 25 minutes)
+bench: $(READY) ## measure everything again and write results/ (about 45 minutes)
 	@$(BIN)/python -m benchmarks
 
 lock: ## pin all versions anew in requirements.lock (needs uv)

@@ -1,6 +1,6 @@
 """Measure what the course promises, and write the tables of the book's appendix.
 
-    python -m benchmarks              everything (about 25 minutes on two cores)
+    python -m benchmarks              everything (about 45 minutes on two cores)
     python -m benchmarks lessons      only these: package, checks, nets, lessons, book
 
 Results go to results/benchmarks.json (tables, shown in the book) and
