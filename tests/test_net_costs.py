@@ -1,21 +1,18 @@
 """The table of what each net costs: measured once under the same conditions."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("sphinx")
 
-import run_lessons  # noqa: F401  (puts the site's extension on the path)
 from course_book import measurements, net_costs
 from docutils import nodes
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+from benchmarks import nets as measured_nets
 
-from benchmarks import nets as measured_nets  # noqa: E402
+ROOT = Path(__file__).resolve().parents[1]
 
 COUNTING = """
 import json, sys

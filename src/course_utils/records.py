@@ -1,4 +1,4 @@
-"""Recorded runs: full-size results that the book shows wherever it is built.
+"""Recorded runs: results that take too long for a lesson, shown wherever it runs.
 
 A record is a small JSON file that `course_utils.experiments` wrote: what was run, on
 which data, with which seeds, on which hardware, and every curve. Reading one loads no
