@@ -1,7 +1,6 @@
 """The table of what each net costs: measured once under the same conditions."""
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -11,8 +10,6 @@ from course_book import measurements, net_costs
 from docutils import nodes
 
 from benchmarks import nets as measured_nets
-
-ROOT = Path(__file__).resolve().parents[1]
 
 COUNTING = """
 import json, sys

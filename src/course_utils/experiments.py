@@ -22,6 +22,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import shlex
 import shutil
 import subprocess
@@ -227,7 +228,8 @@ def run(
             "versions": _versions(),
         }
         _add(target, experiment, digest, facts, [result], weights)
-        _forget_steps(experiment, seed, digest, results)
+        steps = _steps_folder(experiment, seed, digest, results)
+        shutil.rmtree(steps, ignore_errors=True)
         accuracy = result["metrics"]["test_accuracy"]
         say(f"{experiment.name}, seed {seed}: test accuracy {accuracy:.1%}")
     return records.read(target)
@@ -395,12 +397,6 @@ def _steps_folder(
     return results / ".unfinished" / f"{name}-{seed}-{digest[:12]}"
 
 
-def _forget_steps(
-    experiment: Experiment, seed: int, digest: str, results: Path
-) -> None:
-    shutil.rmtree(_steps_folder(experiment, seed, digest, results), ignore_errors=True)
-
-
 def _read_curves(path: Path) -> dict[str, list[float]]:
     """Read the log of the epochs; of one that was run twice, the second counts."""
     rows: dict[int, dict[str, float]] = {}
@@ -504,8 +500,6 @@ def _write(target: Path, text: dict[str, Any]) -> None:
 
 def _compact(text: str) -> str:
     """Put each list of plain numbers on one line: a curve is one line of a diff."""
-    import re
-
     return re.sub(
         r"\[[\s\d.,eE+-]+\]", lambda match: " ".join(match.group().split()), text
     )
