@@ -51,7 +51,8 @@ test-site: $(READY) ## check the built site (call make book first)
 	@$(BIN)/python -m pytest -q tests/site
 
 test-backends: $(READY) ## run the package's tests on JAX and PyTorch (installs both)
-	@$(BIN)/python -m pip install --quiet --constraint requirements.lock jax torch
+	@$(BIN)/python -m pip install --quiet --constraint requirements.lock \
+		jax torch efficientnet-lite-pytorch
 	@for backend in jax torch; do \
 		echo "Running the package's tests on $$backend: usually 8 to 15 minutes."; \
 		KERAS_BACKEND=$$backend $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q \

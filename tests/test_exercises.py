@@ -369,8 +369,15 @@ def test_an_answer_is_stopped_between_its_calls_of_a_library(monkeypatch):
         assert sys.gettrace() is None
 
 
-def test_the_default_limit_leaves_room_for_an_answer_within_three_seconds():
-    assert _learners_code.seconds_allowed() == 2
+@pytest.mark.parametrize(
+    ("backend", "seconds"), [("tensorflow", 2), ("torch", 2), ("jax", 8)]
+)
+def test_the_default_limit_leaves_room_for_an_answer_within_three_seconds(
+    monkeypatch, backend, seconds
+):
+    monkeypatch.delenv("COURSE_CHECK_SECONDS", raising=False)
+    monkeypatch.setattr("keras.backend.backend", lambda: backend)
+    assert _learners_code.seconds_allowed() == seconds
 
 
 def busy_and_swallows(x):

@@ -184,7 +184,16 @@ class AtStep(keras.callbacks.Callback):
             self.function()
 
 
+@pytest.fixture
+def ctrl_c():
+    """Ctrl-C as a person has it; a shell's background job would ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to oneself")
+@pytest.mark.usefixtures("ctrl_c")
 def test_an_interrupt_returns_what_was_trained_and_leaves_the_model_usable():
     model = net()
     before = signal.getsignal(signal.SIGINT)
@@ -200,6 +209,7 @@ def test_an_interrupt_returns_what_was_trained_and_leaves_the_model_usable():
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to oneself")
+@pytest.mark.usefixtures("ctrl_c")
 def test_interrupting_twice_raises():
     def twice():
         for _ in range(2):
@@ -350,3 +360,21 @@ def test_a_notebook_keeps_one_line_and_one_curve():
     assert [output.output_type for output in notebook.cells[2].outputs] == [
         "display_data"
     ]
+
+
+def test_a_run_of_a_few_steps_trains_as_a_traced_one_and_leaves_the_mode_as_it_was():
+    short, traced = net(), net()
+    traced.set_weights(short.get_weights())
+    fit(short, X[:4], Y[:4], epochs=2, batch_size=4)
+    traced.fit(X[:4], Y[:4], epochs=2, batch_size=4, verbose=0)
+    for ours, theirs in zip(short.get_weights(), traced.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+    assert short.run_eagerly is False
+    assert fit(short, X, Y, epochs=2).epochs == 2
+
+
+def test_a_model_that_was_asked_to_run_eagerly_still_does():
+    model = net()
+    model.run_eagerly = True
+    fit(model, X[:4], Y[:4], epochs=1, batch_size=4)
+    assert model.run_eagerly is True

@@ -100,6 +100,8 @@ def setup(seed: int = 0, *, profile: str | None = None) -> Session:
         versions=_versions((backend, "keras", "numpy")),
         data=_data_source(),
     )
+    if session.profile == "smoke":
+        _run_graphs_as_traced(backend)
     print(session)
     return session
 
@@ -194,6 +196,14 @@ def _no_backend(what: str, error: ImportError | None) -> RuntimeError:
         f"{what}. Set KERAS_BACKEND to one of {names} before Python starts, and "
         "install that package: for example `pip install tensorflow`."
     )
+
+
+def _run_graphs_as_traced(backend: str) -> None:
+    """Keep TensorFlow from optimizing graphs that will run only once or twice."""
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 
 def _device(backend: str) -> tuple[str, bool]:
