@@ -42,6 +42,8 @@ _MODULES = (
     "gradients",
     "grading",
     "images",
+    "interpret",
+    "judge",
     "nets",
     "plots",
     "records",
