@@ -190,6 +190,53 @@ def test_hostile_notebooks_cost_only_themselves(tmp_path):
         assert not mark.exists(), "a process that a notebook left behind went on"
 
 
+@posix
+def test_a_notebook_that_takes_the_results_away_costs_only_itself(tmp_path):
+    notebook(tmp_path / "a_right.ipynb", IMPORT, RIGHT, CHECK)
+    gone = "import os\nos.unlink('../results')"
+    notebook(tmp_path / "gone.ipynb", IMPORT, RIGHT, CHECK, gone)
+    pipe = f"{gone}\nos.mkfifo('../results')"
+    notebook(tmp_path / "pipe.ipynb", IMPORT, RIGHT, CHECK, pipe)
+    rows = graded(tmp_path, timeout=60)
+    for file in ("a_right.ipynb", "gone.ipynb", "pipe.ipynb"):
+        assert state(rows, file) == "correct"
+
+
+def test_whatever_goes_wrong_with_one_notebook_the_others_keep_their_rows(
+    tmp_path, monkeypatch
+):
+    for name in ("a.ipynb", "b.ipynb"):
+        notebook(tmp_path / name, IMPORT, CHECK)
+
+    def grade_one(path, name, timeout, profile):
+        if name == "a.ipynb":
+            raise PermissionError("no more processes")
+        return [Row(name, "00", "start.output_size", "correct")], ""
+
+    monkeypatch.setattr(grading, "_grade_one", grade_one)
+    first, second = grade(tmp_path)
+    assert (first.file, first.state) == ("a.ipynb", "not graded")
+    assert "no more processes" in first.note
+    assert second.state == "correct"
+
+
+def test_a_check_may_be_called_with_names_and_tags_may_be_anything(tmp_path):
+    path = tmp_path / "named.ipynb"
+    notebook(path, IMPORT, RIGHT, 'check(name="start.output_size", answer=output_size)')
+    content = json.loads(path.read_text())
+    content["cells"][0]["metadata"]["tags"] = 5
+    path.write_text(json.dumps(content))
+    assert state(graded(tmp_path), "named.ipynb") == "correct"
+
+
+def test_a_table_that_cannot_be_written_is_said_before_the_grading(tmp_path, capsys):
+    notebook(tmp_path / "a.ipynb", IMPORT, CHECK)
+    assert main([str(tmp_path), "--out", str(tmp_path)]) == 2
+    said = capsys.readouterr()
+    assert "--out" in said.err
+    assert said.out == ""
+
+
 def test_the_table_is_written_for_a_spreadsheet(tmp_path, capsys):
     path = tmp_path / "grades.csv"
     rows = [

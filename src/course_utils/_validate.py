@@ -105,8 +105,9 @@ def choice(argument: str, value: Any, options: Iterable[Any]) -> Any:
     if plain and value in options:
         return value
     listed = ", ".join(repr(option) for option in options)
-    close = difflib.get_close_matches(str(value), [str(o) for o in options], n=1)
-    hint = f" (did you mean {close[0]!r}?)" if close and isinstance(value, str) else ""
+    text = value if isinstance(value, str) else ""
+    close = difflib.get_close_matches(text, [str(o) for o in options], n=1)
+    hint = f" (did you mean {close[0]!r}?)" if close else ""
     error = ValueError if isinstance(value, str) else TypeError
     raise error(_message(argument, f"one of {listed}{hint}", value))
 

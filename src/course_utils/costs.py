@@ -270,6 +270,9 @@ def table(
     if not models:
         _validate.fail("models", "at least one labelled model", models)
     timed = _validate.boolean("timed", timed)
+    _validate.integer("batch_size", batch_size, low=1)
+    _validate.boolean("training", training)
+    _validate.integer("repeats", repeats, low=1)
     rows = Table()
     for label, model in models.items():
         row = {

@@ -544,7 +544,9 @@ def cache_folder() -> Path:
 def _mirror_folders() -> list[Path]:
     text = os.environ.get("COURSE_DATA", "").strip()
     parts = [part for part in text.split(os.pathsep) if part]
-    return [Path(validate.folder("COURSE_DATA", part)).expanduser() for part in parts]
+    return [
+        Path(validate.folder("COURSE_DATA", os.path.expanduser(part))) for part in parts
+    ]
 
 
 def _find(spec: _Spec) -> _Found:
@@ -584,6 +586,12 @@ def _find(spec: _Spec) -> _Found:
 
 def _candidates(folder: Path, name: str) -> list[Path]:
     paths = [folder / f"{name}.npz", folder / f"{name}.zip"]
+    for path in paths:
+        if path.is_dir():
+            raise DataError(
+                f"{path} is a folder, and should be a file. Pack its class folders "
+                "into a file of this name, or move the folder away."
+            )
     return [path for path in paths if path.is_file()]
 
 

@@ -795,7 +795,11 @@ def _plain_number(answer: Any) -> int | float:
     if isinstance(answer, (bool, np.bool_)):
         raise refusal
     if isinstance(answer, (int, np.integer)):
-        return int.__int__(answer) if isinstance(answer, int) else answer.item()
+        whole = int.__int__(answer) if isinstance(answer, int) else answer.item()
+        if abs(whole) > sys.float_info.max:
+            words = "expected a number that fits in a float, got a far larger one."
+            raise Failure(words, rule="is a number")
+        return whole
     if isinstance(answer, float):
         value = float.__float__(answer)
     elif isinstance(answer, (str, bytes, list, tuple, dict)) or not (
@@ -949,7 +953,8 @@ def _quick_compilation() -> Iterator[None]:
 def _photograph(answer: Any) -> Any:
     """Record weights, trainable flags and compile state of a Keras object."""
     keras = sys.modules.get("keras")
-    if keras is None or not isinstance(answer, keras.layers.Layer):
+    # Of its type, since an object may say anything of its `__class__`, or raise.
+    if keras is None or not issubclass(type(answer), keras.layers.Layer):
         return None
     weights = [keras.ops.convert_to_numpy(w).copy() for w in answer.variables]
     flags = [bool(w.trainable) for w in answer.variables]

@@ -270,6 +270,7 @@ def output_gradients(
     import keras
 
     _validate.keras_model("model", model)
+    _validate.boolean("training", training)
     x, y = _batch(x, y)
     loss_of = _loss_function(loss)
     graph = _functional(model)

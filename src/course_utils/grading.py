@@ -38,7 +38,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from course_utils import _validate
 
@@ -98,6 +98,8 @@ def _read(path: Path) -> list[dict[str, Any]]:
         if isinstance(source, list):
             source = "".join(line for line in source if isinstance(line, str))
         if isinstance(source, str) and isinstance(metadata, dict):
+            if not isinstance(metadata.get("tags"), list):
+                metadata = metadata | {"tags": []}
             cells.append({"source": source, "metadata": metadata})
     return cells
 
@@ -110,13 +112,16 @@ def _calls_of_check(source: str) -> list[tuple[str, str]]:
         return []
     found = []
     for node in ast.walk(tree):
-        if not isinstance(node, ast.Call) or len(node.args) != 2 or node.keywords:
+        if not isinstance(node, ast.Call):
             continue
-        name = getattr(node.func, "id", getattr(node.func, "attr", ""))
-        first = node.args[0]
+        if getattr(node.func, "id", getattr(node.func, "attr", "")) != "check":
+            continue
+        given = dict(zip(("name", "answer"), node.args, strict=False))
+        given |= {word.arg: word.value for word in node.keywords if word.arg}
+        first = given.get("name")
         text = first.value if isinstance(first, ast.Constant) else None
-        if name == "check" and isinstance(text, str):
-            found.append((text, ast.unparse(node.args[1])))
+        if set(given) == {"name", "answer"} and isinstance(text, str):
+            found.append((text, ast.unparse(given["answer"])))
     return found
 
 
@@ -161,7 +166,7 @@ def _run_notebook(order: dict[str, Any]) -> None:
     if shell.history_manager is not None:
         shell.history_manager.enabled = False
     for number, cell in enumerate(order["cells"], 1):
-        if "install" in cell["metadata"].get("tags", []):
+        if "install" in cell["metadata"]["tags"]:
             continue
         tell(cell=number)
         calls = _calls_of_check(cell["source"])
@@ -239,8 +244,23 @@ def _supervise(
     """Run the cells in a process of their own; return its records and its fate."""
     key, token = secrets.token_hex(16), secrets.token_hex(16)
     results, work = folder / "results", folder / "work"
-    results.touch()
-    work.mkdir()
+    # Opened before a learner's code runs: what a cell does to the name, or puts in its
+    # place, is not read.
+    with results.open("w+b") as kept:
+        work.mkdir()
+        return _run_and_read(cells, folder, timeout, profile, key, token, kept)
+
+
+def _run_and_read(
+    cells: list[dict[str, Any]],
+    folder: Path,
+    timeout: float,
+    profile: str,
+    key: str,
+    token: str,
+    kept: BinaryIO,
+) -> tuple[list[dict[str, Any]], str]:
+    results, work = folder / "results", folder / "work"
     order = {"key": key, "results": str(results), "cells": cells}
     environment = {
         name: value
@@ -269,7 +289,7 @@ def _supervise(
         late = True
     finally:
         _kill_all(process, token)
-    records = _records(results, key)
+    records = _records(kept, key)
     if any(record.get("end") for record in records):
         return records, ""
     cell = max((record.get("cell", 0) for record in records), default=0)
@@ -307,10 +327,10 @@ def _kill_all(process: subprocess.Popen[bytes], token: str) -> None:
         process.communicate(timeout=10)
 
 
-def _records(path: Path, key: str) -> list[dict[str, Any]]:
+def _records(file: BinaryIO, key: str) -> list[dict[str, Any]]:
     """Return the records with the right key; whatever else is there is not ours."""
-    with path.open("rb") as file:
-        lines = file.read(_MOST_RESULTS).decode("utf-8", "replace").splitlines()
+    file.seek(0)
+    lines = file.read(_MOST_RESULTS).decode("utf-8", "replace").splitlines()
     records = []
     for line in lines:
         if line.startswith(key):
@@ -373,7 +393,11 @@ def grade(
             for path in paths
         }
         for done, future in enumerate(as_completed(waiting), 1):
-            found, happened = future.result()
+            try:
+                found, happened = future.result()
+            except Exception as error:  # whatever it is, it costs this notebook only
+                happened = f"could not be graded: {type(error).__name__}: {error}"
+                found = [Row(waiting[future], "", "", "not graded", note=happened)]
             rows += found
             if progress is not None:
                 words = happened or _in_words(found)
@@ -405,7 +429,15 @@ def write_csv(rows: Sequence[Row], path: str | os.PathLike[str]) -> None:
     Args:
         rows: what `grade` returned.
         path: the file to write, replaced if it exists.
+
+    Raises:
+        TypeError: for a path that is none, or rows that `grade` did not return.
     """
+    if not isinstance(path, (str, os.PathLike)):
+        _validate.fail_type("path", "the path of a file", path)
+    for row in rows:
+        if not isinstance(row, Row):
+            _validate.fail_type("rows", "what `grade` returned", row)
     with open(path, "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow([entry.name for entry in fields(Row)])
@@ -447,6 +479,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     if not Path(chosen.out).absolute().parent.is_dir():
         print(f"--out: its folder does not exist: {chosen.out}", file=sys.stderr)
+        return 2
+    try:
+        with open(chosen.out, "a", encoding="utf-8"):
+            pass  # now, and not after an hour of grading
+    except OSError as error:
+        print(f"--out: cannot be written: {error}", file=sys.stderr)
         return 2
     start = time.monotonic()
     try:

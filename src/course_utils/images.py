@@ -231,8 +231,8 @@ def _decoded(data: bytes, name: str) -> Any:
             _validate.fail_with_words("source", _AN_IMAGE, f"{_kind(data)} ({name})")
         except Image.DecompressionBombError:
             _check_pixels(None, name)
-        except _Refused:
-            raise
+        except _Refused as error:
+            raise ValueError(str(error)) from None
         except MemoryError:
             raise
         except Exception as error:  # each decoder has errors of its own
@@ -244,7 +244,7 @@ def _decoded(data: bytes, name: str) -> Any:
 
 
 class _Refused(ValueError):
-    """An image that Pillow could read and we do not want."""
+    """An image that Pillow could read and we do not want; a ValueError to callers."""
 
 
 def _check_pixels(size: tuple[int, int] | None, name: str) -> None:

@@ -238,7 +238,7 @@ def _every_block_counts(answer: Any) -> None:
     whole = once("body", lambda: _build_body(answer))
     last = once("last block", lambda: call(answer, _BODY_FILTERS[-1:], _BODY_INPUT))
     sizes = [getattr(model, "count_params", lambda: None)() for model in (whole, last)]
-    if sizes[0] is not None and sizes[0] == sizes[1]:
+    if type(sizes[0]) is int and sizes[0] == sizes[1]:
         raise Failure(
             f"filters={_BODY_FILTERS} and filters={_BODY_FILTERS[-1:]} give models of "
             f"{sizes[0]:,} parameters each: the earlier blocks are not in the model."
