@@ -35,11 +35,13 @@ def make(name, **changes):
         "image_grid": {"images": np.zeros((3, 8, 8, 3), "uint8")},
         "training_curves": {"histories": history([2.0, 1.0])},
         "bars": {"labels": ["a", "b"], "values": [1, 2], **LABELS},
+        "timeline": {"rows": {"a": {"make": [[0, 1]]}}, "xlabel": "Time (ms)"},
     }[name]
     return getattr(plots, name)(**{**arguments, **WORDS, **changes})
 
 
 KINDS = ["lines", "depth_profile", "heat_map", "image_grid", "training_curves", "bars"]
+KINDS += ["timeline"]
 
 
 @functools.cache
