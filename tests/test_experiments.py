@@ -220,6 +220,279 @@ def test_merging_from_an_empty_folder_says_so(tmp_path):
         experiments.merge(tmp_path)
 
 
+# --- What is declared -----------------------------------------------------------------
+
+SHAPES = {"name": "shapes", "dtype": "uint8"}
+
+
+def lively(**changes):
+    """A tiny experiment that uses what later recipes can do."""
+    base = dataclasses.replace(
+        TINY,
+        name="study/lively",
+        data=TINY.data | {"classes": 4},
+        options={"filters": (4,), "num_classes": 4},
+        augmented=True,
+        augmentation={"rotation": 0, "zoom": 0, "shift": 0.125},
+        scale=(1 / 64, -1.9),
+        optimizer="sgd",
+        schedule="one_cycle",
+        weight_decay=0.005,
+        ema=0.5,
+        label_smoothing=0.1,
+        mixed_precision=True,
+        flip_at_test=True,
+        keep_weights=False,
+        seeds=(0,),
+    )
+    return dataclasses.replace(base, **changes)
+
+
+def test_a_field_that_came_later_is_left_out_where_it_has_its_default():
+    recipe = TINY.recipe()
+    assert set(recipe) == {
+        *("procedure", "name", "data", "net", "options", "augmented", "epochs"),
+        *("batch_size", "learning_rate", "seeds", "keep_weights"),
+    }
+    assert lively().recipe()["ema"] == 0.5
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"minutes": 1.0},
+        {"optimizer": "sgd"},
+        {"schedule": "constant"},
+        {"weight_decay": 0.1},
+        {"ema": 0.9},
+        {"label_smoothing": 0.1},
+        {"mixed_precision": True},
+        {"flip_at_test": True},
+        {"scale": (1 / 64, -2)},
+    ],
+)
+def test_the_fingerprint_changes_with_the_later_fields(change):
+    changed = dataclasses.replace(TINY, **change)
+    assert experiments.fingerprint(changed) != experiments.fingerprint(TINY)
+
+
+def test_the_size_of_another_profile_is_no_part_of_a_recipe():
+    sized = dataclasses.replace(
+        TINY, sizes={"quick": {"data": {"train": 4}, "epochs": 1}}
+    )
+    assert experiments.fingerprint(sized) == experiments.fingerprint(TINY)
+    assert sized.at("full") == TINY
+    small = sized.at("quick")
+    assert small.data == TINY.data | {"train": 4}
+    assert small.epochs == 1
+    with pytest.raises(ValueError, match="`profile`"):
+        TINY.at("fast")
+
+
+def test_the_nets_of_the_lab_differ_in_the_net_alone():
+    one = [e for n, e in experiments.EXPERIMENTS.items() if n.startswith("cifar10/")]
+    nets = [e for e in one if not e.name.endswith("/modern")]
+    assert {e.net for e in nets} == {
+        *("shallow_convnet", "strided_resnet", "cifar_resnet", "mini_xception"),
+        *("enlarged_xception", "fast_resnet"),
+    }
+    own = {"name", "net", "options", "scale", "mixed_precision"}
+    rest = [{k: v for k, v in e.recipe().items() if k not in own} for e in nets]
+    assert all(recipe == rest[0] for recipe in rest)
+    assert all(len(e.seeds) == 3 for e in one)
+
+
+def test_three_optimizers_meet_four_schedules():
+    study = [
+        e
+        for n, e in experiments.EXPERIMENTS.items()
+        if n.startswith("cifar10_schedules/")
+    ]
+    assert len({(e.optimizer, e.schedule) for e in study}) == 12
+    assert len({(e.net, e.epochs, e.batch_size, str(e.data)) for e in study}) == 1
+
+
+def test_the_ten_minutes_are_ten_minutes_for_all():
+    study = [
+        e
+        for n, e in experiments.EXPERIMENTS.items()
+        if n.startswith("cifar10_ten_minutes/")
+    ]
+    assert len(study) == 5
+    assert {(e.minutes, e.batch_size, str(e.data)) for e in study} == {
+        (10.0, 125, str(study[0].data))
+    }
+    rates = {e.name.rpartition("/")[2]: (e.optimizer, e.learning_rate) for e in study}
+    assert rates["classic_shallow"] == ("adadelta", 0.5)
+    assert rates["classic_resnet18"] == ("adadelta", 0.5)
+    assert rates["classic_resnet18_cyclical"][0] == "adam"
+    assert rates["classic_xception"] == ("adadelta", 0.9)
+
+
+def kinds():
+    """One experiment of each kind of net and recipe."""
+    found = {}
+    for name, experiment in experiments.EXPERIMENTS.items():
+        small = experiment.at("smoke")
+        # Twice the same but for the size or the choice of rates is replayed once.
+        kind = (small.net, str(small.options), small.minutes, small.augmented)
+        found.setdefault(kind, name)
+    return sorted(found.values())
+
+
+@pytest.mark.parametrize("name", kinds())
+def test_an_experiment_runs_in_smoke(name, tmp_path):
+    """On rendered images of the same size, which every machine can make."""
+    small = experiments.EXPERIMENTS[name].at("smoke")
+    classes = 2 if small.data["name"] == "cats_vs_dogs" else 10
+    small = dataclasses.replace(small, data=small.data | SHAPES | {"classes": classes})
+    if small.minutes is not None:  # a few steps, not a minute
+        small = dataclasses.replace(small, epochs=1)
+    made, _ = record(tmp_path, small, seeds=[0])
+    assert 0 <= made.metrics["test_accuracy"][0] <= 1
+    assert np.isfinite(made.metrics["test_loss"]).all()
+    assert len(made.curves["seconds"][0]) == 1
+
+
+def test_a_rich_recipe_is_recorded_with_its_calibration(tmp_path):
+    made, _ = record(tmp_path, lively())
+    assert set(made.metrics) == {
+        *("test_loss", "test_accuracy", "test_ece"),
+        *("temperature", "test_ece_softened"),
+    }
+    (seconds,) = made.curves["seconds"]
+    assert len(seconds) == TINY.epochs
+    assert seconds == sorted(seconds)
+    assert made.recipe["label_smoothing"] == 0.1
+
+
+def test_a_rich_recipe_goes_on_as_if_it_had_not_been_stopped(tmp_path, monkeypatch):
+    # Without random changes to the images, whose own state is not kept.
+    calm = lively(augmented=False)
+    whole, _ = record(tmp_path / "whole", calm)
+    fit = training.fit
+
+    def stopping(model, *arguments, callbacks, **options):
+        return fit(model, *arguments, callbacks=[*callbacks, StopAfter(2)], **options)
+
+    monkeypatch.setattr(training, "fit", stopping)
+    with pytest.raises(KeyboardInterrupt, match="2 of 3 epochs"):
+        record(tmp_path / "parts", calm)
+    monkeypatch.undo()
+    parts, _ = record(tmp_path / "parts", calm)
+    assert len(parts.curves["loss"][0]) == TINY.epochs
+    assert parts.curves["loss"][0][:2] == whole.curves["loss"][0][:2]
+
+
+class Ticking:
+    """A clock on which each look takes a second."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def perf_counter(self):
+        self.now += 1.0
+        return self.now
+
+
+def timed(**changes):
+    return lively(minutes=1.0, epochs=1000, **changes)
+
+
+def test_a_budget_of_minutes_ends_the_training(tmp_path, monkeypatch):
+    monkeypatch.setattr(experiments, "time", Ticking())
+    made, said = record(tmp_path, timed())
+    assert said[0].endswith("1 minutes")
+    (seconds,) = made.curves["seconds"]
+    assert 1 < len(seconds) < 60
+    assert seconds[-2] < 60 <= seconds[-1] < 70
+    assert "1 minutes of training" in made.caption()
+
+
+def test_the_rate_follows_the_clock(tmp_path, monkeypatch):
+    seen = []
+
+    class Note(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            seen.append(float(self.model.optimizer.learning_rate))
+
+    fit = training.fit
+
+    def noting(model, *arguments, callbacks, **options):
+        return fit(model, *arguments, callbacks=[*callbacks, Note()], **options)
+
+    monkeypatch.setattr(training, "fit", noting)
+    monkeypatch.setattr(experiments, "time", Ticking())
+    record(tmp_path, timed(schedule="cosine", learning_rate=0.1))
+    assert 0.09 < seen[0] <= 0.1
+    assert (np.diff(seen) < 0).all()
+    assert seen[-1] < 0.001
+
+
+def test_validation_costs_nothing_of_the_budget(tmp_path, monkeypatch):
+    clock = experiments._Clock(tmp_path / "clock.csv")
+    ticking = Ticking()
+    monkeypatch.setattr(experiments, "time", ticking)
+    clock._started = 0.0
+    tick = clock.callback()
+    tick.on_test_begin()
+    ticking.now += 500
+    tick.on_test_end()
+    assert clock.total() > 500
+    assert clock.trained() < 10
+
+
+def test_a_spent_budget_is_not_spent_again(tmp_path, monkeypatch):
+    """Killed between the end of the training and the record."""
+    monkeypatch.setattr(experiments, "time", Ticking())
+    with monkeypatch.context() as patch:
+
+        def killed(*_):
+            raise RuntimeError("killed")
+
+        patch.setattr(experiments, "_judge", killed)
+        with pytest.raises(RuntimeError, match="killed"):
+            record(tmp_path, timed())
+    (log,) = (tmp_path / ".unfinished").glob("*/curves.csv")
+    epochs = len(log.read_text().splitlines()) - 1
+    made, _ = record(tmp_path, timed())
+    assert len(made.curves["loss"][0]) == epochs
+
+
+class ResourceExhaustedError(Exception):
+    """Named as TensorFlow's own, which is no RuntimeError."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ResourceExhaustedError("failed to allocate memory"),
+        RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"),
+        RuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate"),
+        MemoryError("Unable to allocate 9 GiB"),
+    ],
+)
+def test_a_full_memory_is_named_and_leaves_the_record(error, results, monkeypatch):
+    before = text_of(results)
+
+    def full(*_, **__):
+        raise error
+
+    monkeypatch.setattr(training, "fit", full)
+    with pytest.raises(MemoryError, match=r"study/tiny.*8 images"):
+        record(results, seeds=[1])
+    assert text_of(results) == before
+
+
+def test_another_error_stays_itself(results, monkeypatch):
+    def wrong(*_, **__):
+        raise RuntimeError("something else")
+
+    monkeypatch.setattr(training, "fit", wrong)
+    with pytest.raises(RuntimeError, match="something else"):
+        record(results, seeds=[1])
+
+
 # --- The command line -----------------------------------------------------------------
 
 
@@ -273,7 +546,7 @@ def test_a_recorded_command_names_no_folder():
 def test_a_record_belongs_to_what_is_declared_today(name):
     made = records.load(name)
     for profile in {run["profile"] for run in made.runs}:
-        declared = experiments.smaller(experiments.EXPERIMENTS[name], profile)
+        declared = experiments.EXPERIMENTS[name].at(profile)
         assert made.recipe_hash == experiments.fingerprint(declared)
     assert made.data["source"] not in ("stand-in", "rendered")
     assert "stand-in" not in made.caption()
@@ -286,9 +559,7 @@ def _with_weights():
 @pytest.mark.parametrize("name", _with_weights())
 def test_kept_weights_reach_the_accuracy_that_is_recorded(name):
     made = records.load(name)
-    experiment = experiments.smaller(
-        experiments.EXPERIMENTS[name], made.runs[0]["profile"]
-    )
+    experiment = experiments.EXPERIMENTS[name].at(made.runs[0]["profile"])
     options = dict(experiment.data)
     images = data.load(options.pop("name"), **options | {"train": 2, "validation": 0})
     if images.source == "stand-in":

@@ -220,6 +220,15 @@ def test_an_augmented_net_has_the_same_weights():
         (nets.cifar_resnet, {"depth": "20"}, "depth"),
         (nets.augmentation, {"rotation": 1.5}, "rotation"),
         (nets.augmentation, {"zoom": -0.1}, "zoom"),
+        (nets.augmentation, {"shift": 1.0}, "shift"),
+        (nets.shallow_convnet, {"input_shape": (7, 8, 3)}, "input_shape"),
+        (nets.strided_resnet, {"strides": (1, 2)}, "strides"),
+        (nets.strided_resnet, {"strides": (1, 1, 1, 2, 1, 1, 3)}, "strides"),
+        (nets.strided_resnet, {"strides": 2}, "strides"),
+        (nets.fast_resnet, {"width": 0}, "width"),
+        (nets.fast_resnet, {"augmentation": "flip"}, "augmentation"),
+        (nets.enlarged_xception, {"side": 64}, "side"),
+        (nets.cifar_resnet, {"augmentation": "flip"}, "augmentation"),
         (nets.augmentation, {"flip": False, "rotation": 0, "zoom": 0}, "flip"),
     ],
 )
@@ -283,3 +292,80 @@ def test_the_bottlenecks_have_the_sizes_of_resnet50_s_second_stage():
         k * k * i * o + o + 4 * o
         for k, i, o in [(1, 256, 128), (3, 128, 128), (1, 128, 512), (1, 256, 512)]
     )
+
+
+# --- The nets of lesson 10 ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("factory", "options", "parameters"),
+    [
+        (nets.shallow_convnet, {}, 845_738),
+        (nets.strided_resnet, {"strides": (1, 2, 2, 2, 2, 2, 2)}, 261_238),
+        (nets.strided_resnet, {}, 258_582),
+        (nets.fast_resnet, {}, 6_577_610),
+        (nets.fast_resnet, {"width": 16}, 414_074),
+    ],
+)
+def test_the_nets_of_the_lab_have_exact_parameters(factory, options, parameters):
+    assert factory(**options).count_params() == parameters
+
+
+def test_the_repaired_net_keeps_its_map_where_the_found_one_loses_it():
+    def last_map(**options):
+        layers = nets.strided_resnet(**options).layers
+        return next(x for x in reversed(layers) if len(x.output.shape) == 4).output
+
+    assert last_map().shape == (None, 8, 8, 128)
+    assert last_map(strides=(1, 2, 2, 2, 2, 2, 2)).shape == (None, 1, 1, 128)
+
+
+def test_the_enlarged_net_is_the_library_s():
+    model = nets.enlarged_xception()
+    body = keras.applications.Xception(
+        weights=None, include_top=False, pooling="avg", input_shape=(71, 71, 3)
+    )
+    assert model.count_params() == body.count_params() + 2048 * 10 + 10 == 20_881_970
+    assert model.output.shape == (None, 10)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_shift_moves_each_image_its_own_way_by_whole_pixels(seed):
+    images = np.random.default_rng(seed).normal(size=(16, 16, 16, 1)).astype("float32")
+    layer = nets.augmentation(flip=False, rotation=0, zoom=0, shift=0.25, seed=seed)
+    moved = keras.ops.convert_to_numpy(layer(images, training=True))
+    offsets = set()
+    for before, after in zip(images, moved, strict=True):
+        middle = after[4:12, 4:12]
+        places = [
+            (dy, dx)
+            for dy in range(-4, 5)
+            for dx in range(-4, 5)
+            if np.allclose(middle, before[4 + dy : 12 + dy, 4 + dx : 12 + dx])
+        ]
+        assert len(places) == 1
+        offsets |= set(places)
+    assert len(offsets) > 4
+    still = keras.ops.convert_to_numpy(layer(images, training=False))
+    np.testing.assert_array_equal(still, images)
+
+
+@pytest.mark.parametrize(
+    ("factory", "options"),
+    [
+        (nets.shallow_convnet, {}),
+        (nets.strided_resnet, {}),
+        (nets.fast_resnet, {"width": 2}),
+        (nets.cifar_resnet, {"depth": 8}),
+    ],
+)
+def test_the_output_stays_in_float32_in_mixed_precision(factory, options):
+    before = keras.config.dtype_policy()
+    try:
+        keras.config.set_dtype_policy("mixed_bfloat16")
+        model = factory(**options)
+    finally:
+        keras.config.set_dtype_policy(before)
+    dtypes = {layer.compute_dtype for layer in model.layers}
+    assert "bfloat16" in dtypes
+    assert model.layers[-1].compute_dtype == "float32"

@@ -16,6 +16,7 @@ __all__ = [
     "convolutional_block",
     "grouped_convolution",
     "identity_block",
+    "inverted_residual_block",
     "plain_block",
     "residual_block",
     "separable_block",
@@ -342,6 +343,7 @@ def convolutional_block(
     _feature_maps("x", x)
     _validate.integer("filters", filters, low=1)
     _validate.integer("strides", strides, low=1)
+    _validate.number("momentum", momentum, low=0, high=1)
     shortcut = layers.Conv2D(4 * filters, 1, strides=strides)(x)
     shortcut = layers.BatchNormalization(momentum=momentum, epsilon=_EPSILON)(shortcut)
     main = _bottleneck(x, filters, kernel_size, strides, momentum)
@@ -409,6 +411,89 @@ def grouped_convolution(
         for part in parts
     ]
     return layers.Concatenate()(parts) if groups > 1 else parts[0]
+
+
+def inverted_residual_block(
+    x: Any,
+    filters: int,
+    *,
+    expansion: int = 6,
+    kernel_size: int = 3,
+    strides: int = 1,
+    momentum: float = 0.99,
+    name: str | None = None,
+) -> Any:
+    """Widen by a 1×1 convolution, filter each channel, narrow again, maybe add.
+
+    A bottleneck turned inside out: the ends are narrow and the middle is wide, which a
+    depthwise convolution makes cheap. Batch normalization after each convolution, ReLU6
+    (ReLU, cut off at 6) after the first two; nothing follows the last, so the narrow
+    ends are linear. Where the shape stays, the input is added. This is the block of the
+    EfficientNet-Lite family: MBConv without squeeze-and-excitation. Used in lesson 09.
+
+    Args:
+        x: symbolic tensor of shape (batch, height, width, channels).
+        filters: output channels.
+        expansion: how many times wider the middle is than the input; with 1 the first
+            1×1 convolution is left out.
+        kernel_size: side of the depthwise kernels, in pixels.
+        strides: of the depthwise convolution, in pixels.
+        momentum: of the running statistics, between 0 and 1.
+        name: what the layers' names begin with: the output is the layer `<name>`, the
+            activations in it are `<name>_expand` and `<name>_depthwise`. None leaves
+            the names to Keras.
+
+    Returns:
+        Symbolic tensor of shape (batch, ⌈height / strides⌉, ⌈width / strides⌉,
+        filters).
+
+    Raises:
+        TypeError: an argument of the wrong type, `x` not symbolic included.
+        ValueError: an argument out of range, or `x` not of four axes.
+
+    Example:
+        >>> inputs = keras.Input((56, 56, 24))
+        >>> inverted_residual_block(inputs, 40, kernel_size=5, strides=2).shape
+        (None, 28, 28, 40)
+
+    References:
+        Sandler, Howard, Zhu, Zhmoginov & Chen (2018), the block; Tan & Le (2019), the
+        network of it, with squeeze-and-excitation.
+    """
+    from keras import layers
+
+    _feature_maps("x", x)
+    _validate.integer("filters", filters, low=1)
+    _validate.integer("expansion", expansion, low=1)
+    _validate.integer("kernel_size", kernel_size, low=1)
+    _validate.integer("strides", strides, low=1)
+    _validate.number("momentum", momentum, low=0, high=1)
+    if name is not None:
+        _validate.string("name", name)
+
+    def named(part: str) -> str | None:
+        return None if name is None else f"{name}_{part}"
+
+    def normalized(x: Any, part: str) -> Any:
+        return layers.BatchNormalization(
+            momentum=momentum, epsilon=1e-3, name=named(f"{part}_norm")
+        )(x)
+
+    options: dict[str, Any] = {"padding": "same", "use_bias": False}
+    shortcut, channels = x, x.shape[-1]
+    if expansion > 1:
+        wide = channels * expansion
+        x = layers.Conv2D(wide, 1, name=named("expand_conv"), **options)(x)
+        x = layers.ReLU(6.0, name=named("expand"))(normalized(x, "expand"))
+    x = layers.DepthwiseConv2D(
+        kernel_size, strides=strides, name=named("depthwise_conv"), **options
+    )(x)
+    x = layers.ReLU(6.0, name=named("depthwise"))(normalized(x, "depthwise"))
+    x = layers.Conv2D(filters, 1, name=named("project_conv"), **options)(x)
+    x = normalized(x, "project")
+    if strides == 1 and channels == filters:
+        return layers.Add(name=name)([shortcut, x])
+    return x if name is None else layers.Identity(name=name)(x)
 
 
 # What the library's ResNet-50 adds to the variance, so that its weights fit ours.

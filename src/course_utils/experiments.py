@@ -6,11 +6,16 @@ it was stopped, and writes a record with all that a reader needs to judge it:
     python -m course_utils.experiments list
     python -m course_utils.experiments run cats_vs_dogs/mini_xception
     python -m course_utils.experiments run cats_vs_dogs/mini_xception --seeds 0
+    python -m course_utils.experiments run cifar10_ten_minutes
     python -m course_utils.experiments merge folder_from_another_machine
 
 Each seed is a run of its own, written to the record as soon as it ends, so seeds and
 experiments can be spread over processes and machines; `merge` brings the records
 together. A run that was stopped goes on after its last finished epoch.
+
+The budget of a run is a number of epochs, or minutes of training. In the second case
+the learning rate follows the clock, so that a schedule ends with the budget on any
+machine, and the last epoch may be cut short.
 """
 
 from __future__ import annotations
@@ -21,15 +26,15 @@ import datetime
 import hashlib
 import json
 import os
-import platform
 import re
 import shlex
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,21 +48,38 @@ __all__ = ["EXPERIMENTS", "Experiment", "fingerprint", "merge", "run"]
 PROCEDURE = 1
 
 
+#: Marks a field that older recipes did not have: its default is left out of them.
+_LATER = {"later": True}
+
+
 @dataclass(frozen=True)
 class Experiment:
     """What is trained on what, and how.
 
     Attributes:
         name: "<study>/<experiment>".
-        data: arguments of `course_utils.load`.
+        data: arguments of `course_utils.load`, with the side of the images.
         net: a function of `course_utils.nets`.
-        options: its arguments beside `input_shape` and `num_classes`.
-        augmented: if True, `nets.augmentation()` changes the images in training.
+        options: its arguments beside `input_shape`, `num_classes` and `augmentation`.
+        augmented: if True, `nets.augmentation(**augmentation)` changes the images in
+            training, on the device.
         epochs: passes over the training images.
         batch_size: images a step.
-        learning_rate: Adam's at the start; it falls to 0 along a cosine.
+        learning_rate: the largest.
         seeds: one run each.
         keep_weights: if True, the weights of the first seed are kept, as float16.
+        minutes: wall time of training, compilation included and validation not, in
+            place of a number of epochs.
+        optimizer: a name that `recipes.optimizer` knows.
+        schedule: a name that `recipes.schedule` knows.
+        augmentation: arguments of `nets.augmentation`.
+        scale: (factor, offset) for pixels, where a net does not scale them itself.
+        weight_decay: see `recipes.optimizer`.
+        ema: momentum of the average of the weights that is judged; 0 for none.
+        label_smoothing: the part of each label that is spread over all classes.
+        mixed_precision: if True, a GPU computes in bfloat16.
+        flip_at_test: if True, the test outputs are means over both mirror images.
+        sizes: profile -> the fields that are different in it.
     """
 
     name: str
@@ -70,34 +92,110 @@ class Experiment:
     learning_rate: float = 1e-3
     seeds: tuple[int, ...] = (0, 1, 2)
     keep_weights: bool = False
+    minutes: float | None = field(default=None, metadata=_LATER)
+    optimizer: str = field(default="adam", metadata=_LATER)
+    schedule: str = field(default="cosine", metadata=_LATER)
+    augmentation: dict[str, Any] = field(default_factory=dict, metadata=_LATER)
+    scale: tuple[float, float] | None = field(default=None, metadata=_LATER)
+    weight_decay: float = field(default=0.0, metadata=_LATER)
+    ema: float = field(default=0.0, metadata=_LATER)
+    label_smoothing: float = field(default=0.0, metadata=_LATER)
+    mixed_precision: bool = field(default=False, metadata=_LATER)
+    flip_at_test: bool = field(default=False, metadata=_LATER)
+    sizes: dict[str, dict[str, Any]] = field(default_factory=dict, metadata=_LATER)
+
+    def at(self, profile: str) -> Experiment:
+        """Return the experiment at the size of a profile.
+
+        Args:
+            profile: "full", the experiment itself; "quick", for a machine without a
+                GPU; "smoke", for tests: every line runs, and nothing is learned.
+
+        Raises:
+            ValueError: an unknown profile.
+        """
+        _validate.choice("profile", profile, runtime.PROFILES)
+        changes = dict(self.sizes.get(profile, {}))
+        changes["data"] = self.data | changes.get("data", {})
+        return replace(self, **changes, sizes={})
 
     def recipe(self) -> dict[str, Any]:
-        """Return the declaration as plain values."""
-        return {"procedure": PROCEDURE, **json.loads(json.dumps(asdict(self)))}
+        """Return the declaration as plain values, without the other profiles' sizes.
+
+        A field that was added later is left out where it has its default, so that the
+        digests of earlier records stay true.
+        """
+        declared: dict[str, Any] = {"procedure": PROCEDURE}
+        for entry in fields(self):
+            value = getattr(self, entry.name)
+            default = entry.default
+            if entry.default_factory is not MISSING:
+                default = entry.default_factory()
+            hidden = entry.metadata.get("later") and value == default
+            if entry.name != "sizes" and not hidden:
+                declared[entry.name] = value
+        return json.loads(json.dumps(declared))
 
     def build(self) -> Any:
         """Return the net of this experiment, from the current seed."""
+        import keras
+
         from course_utils import nets
 
         size = self.data["image_size"]
-        changes = nets.augmentation() if self.augmented else None
-        return getattr(nets, self.net)(
-            input_shape=(size, size, 3), augmentation=changes, **self.options
-        )
+        before = [nets.augmentation(**self.augmentation)] if self.augmented else []
+        if self.scale is not None:
+            factor, offset = self.scale
+            before.append(keras.layers.Rescaling(factor, offset=offset))
+        if len(before) > 1:
+            before = [keras.Sequential(before)]
+        options = {"input_shape": (size, size, 3), **self.options}
+        with _precision(self.mixed_precision and runtime.accelerated()):
+            return getattr(nets, self.net)(
+                augmentation=before[0] if before else None, **options
+            )
+
+
+@contextmanager
+def _precision(mixed: bool) -> Iterator[None]:
+    """Let the layers that are made inside compute in bfloat16."""
+    import keras
+
+    before = keras.config.dtype_policy()
+    if mixed:
+        keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+# --------------------------------------------------------------- what the course record
 
 
 def _cats_vs_dogs() -> list[Experiment]:
     """Mini-Xception, the plain net, and what each part of mini-Xception is worth."""
-    data = {
-        "name": "cats_vs_dogs",
-        "train": 2000,
-        "validation": 1000,
-        "test": 1000,
-        "image_size": 180,
-        "dtype": "uint8",
+    study = "cats_vs_dogs"
+    common: dict[str, Any] = {
+        "data": {
+            "name": "cats_vs_dogs",
+            "train": 2000,
+            "validation": 1000,
+            "test": 1000,
+            "image_size": 180,
+            "dtype": "uint8",
+        },
+        "sizes": {
+            "quick": {"data": {"image_size": 80}, "epochs": 15, "batch_size": 32},
+            "smoke": {
+                "data": {"image_size": 80, "train": 16, "validation": 8, "test": 8},
+                "epochs": 1,
+                "batch_size": 8,
+            },
+        },
     }
-    mini: dict[str, Any] = {"data": data, "net": "mini_xception", "augmented": True}
-    plain: dict[str, Any] = {"data": data, "net": "plain_convnet"}
+    mini: dict[str, Any] = {"net": "mini_xception", "augmented": True, **common}
+    plain: dict[str, Any] = {"net": "plain_convnet", **common}
     variants: dict[str, dict[str, Any]] = {
         "no_residual": {"residual": False},
         "no_normalization": {"normalization": False},
@@ -105,7 +203,6 @@ def _cats_vs_dogs() -> list[Experiment]:
         "inner_relu": {"inner_activation": "relu"},
         "flatten_head": {"head": "flatten"},
     }
-    study = "cats_vs_dogs"
     return [
         Experiment(f"{study}/plain_convnet", **plain, epochs=30),
         Experiment(
@@ -132,26 +229,175 @@ def _cats_vs_dogs() -> list[Experiment]:
     ]
 
 
-EXPERIMENTS: dict[str, Experiment] = {e.name: e for e in _cats_vs_dogs()}
+#: As the "ResNet18" of lesson 07 was found: six halvings leave one position.
+_BROKEN = (1, 2, 2, 2, 2, 2, 2)
+#: About the mean and the spread of photographs, for nets that do not scale pixels.
+_SCALE = (1 / 64, -1.9)
+_FLIP_AND_SHIFT = {"rotation": 0.0, "zoom": 0.0, "shift": 0.125}
 
 
-def smaller(experiment: Experiment, profile: str) -> Experiment:
-    """Return the experiment at the size of a profile.
+def _cifar10_data(**changes: Any) -> dict[str, Any]:
+    return {
+        "name": "cifar10",
+        "train": 45000,
+        "validation": 5000,
+        "test": 10000,
+        "image_size": 32,
+        "dtype": "uint8",
+        **changes,
+    }
 
-    "full" is the experiment itself. "quick" takes all images at a side of 80 pixels and
-    15 epochs, for a machine without a GPU. "smoke" is for tests: every line runs, and
-    nothing is learned.
-    """
-    _validate.choice("profile", profile, runtime.PROFILES)
-    if profile == "full":
-        return experiment
-    data = experiment.data | {"image_size": 80}
-    if profile == "quick":
-        changes: dict[str, Any] = {"data": data, "epochs": 15, "batch_size": 32}
-    else:
-        data |= {"train": 16, "validation": 8, "test": 8}
-        changes = {"data": data, "epochs": 2, "batch_size": 8}
-    return Experiment(**(vars(experiment) | changes))
+
+_CIFAR10_SIZES: dict[str, dict[str, Any]] = {
+    "quick": {
+        "data": {"train": 5000, "validation": 1000, "test": 2000},
+        "epochs": 10,
+        "batch_size": 50,
+    },
+    "smoke": {
+        "data": {"train": 16, "validation": 10, "test": 10},
+        "epochs": 1,
+        "batch_size": 8,
+    },
+}
+
+
+def _cifar10() -> list[Experiment]:
+    """One harness, one budget, several nets; and the course's best recipe."""
+    study = "cifar10"
+    narrow = {"options": {"width": 8}}
+    # Equal for all: images, epochs, augmentation, optimizer and schedule.
+    common: dict[str, Any] = {
+        "data": _cifar10_data(),
+        "sizes": _CIFAR10_SIZES,
+        "epochs": 30,
+        "batch_size": 125,
+        "augmented": True,
+        "augmentation": _FLIP_AND_SHIFT,
+        "schedule": "one_cycle",
+        "learning_rate": 2e-3,
+    }
+    competitors: dict[str, dict[str, Any]] = {
+        "shallow": {"net": "shallow_convnet"},
+        "resnet18_broken": {"net": "strided_resnet", "options": {"strides": _BROKEN}},
+        "resnet18_repaired": {"net": "strided_resnet"},
+        "resnet20": {"net": "cifar_resnet", "scale": _SCALE},
+        "resnet32": {
+            "net": "cifar_resnet",
+            "options": {"depth": 32},
+            "scale": _SCALE,
+        },
+        "mini_xception": {"net": "mini_xception", "options": {"num_classes": 10}},
+        "xception": {"net": "enlarged_xception", "mixed_precision": True},
+        "fast_resnet": {"net": "fast_resnet", "options": {"width": 16}},
+    }
+    return [
+        *(Experiment(f"{study}/{n}", **common | o) for n, o in competitors.items()),
+        Experiment(
+            f"{study}/modern",
+            data=_cifar10_data(),
+            sizes={p: {**s, **narrow} for p, s in _CIFAR10_SIZES.items()},
+            net="fast_resnet",
+            augmented=True,
+            augmentation=_FLIP_AND_SHIFT,
+            epochs=30,
+            batch_size=500,
+            optimizer="sgd",
+            schedule="one_cycle",
+            learning_rate=0.4,
+            weight_decay=5e-3,
+            ema=0.99,
+            label_smoothing=0.1,
+            mixed_precision=True,
+            flip_at_test=True,
+        ),
+    ]
+
+
+def _cifar10_schedules() -> list[Experiment]:
+    """Three optimizers, four schedules, one net."""
+    rates = {"adadelta": 0.5, "adam": 2e-3, "sgd": 0.1}
+    depth = {"options": {"depth": 8}}
+    return [
+        Experiment(
+            f"cifar10_schedules/{optimizer}_{schedule}",
+            data=_cifar10_data(),
+            sizes={p: {**s, **depth} for p, s in _CIFAR10_SIZES.items()},
+            net="cifar_resnet",
+            scale=_SCALE,
+            augmented=True,
+            augmentation=_FLIP_AND_SHIFT,
+            epochs=30,
+            batch_size=125,
+            optimizer=optimizer,
+            schedule=schedule,
+            learning_rate=rate,
+        )
+        for optimizer, rate in rates.items()
+        for schedule in ("constant", "cosine", "one_cycle", "cyclical")
+    ]
+
+
+def _cifar10_ten_minutes() -> list[Experiment]:
+    """Four recipes of a classic project and ours: ten minutes on two cores for each."""
+    found: dict[str, Any] = {"net": "strided_resnet", "options": {"strides": _BROKEN}}
+    recipes: dict[str, dict[str, Any]] = {
+        "classic_shallow": {
+            "net": "shallow_convnet",
+            "optimizer": "adadelta",
+            "schedule": "constant",
+            "learning_rate": 0.5,
+        },
+        "classic_resnet18": {
+            **found,
+            "optimizer": "adadelta",
+            "schedule": "constant",
+            "learning_rate": 0.5,
+        },
+        "classic_resnet18_cyclical": {**found, "schedule": "cyclical"},
+        "classic_xception": {
+            "net": "enlarged_xception",
+            "optimizer": "adadelta",
+            "schedule": "constant",
+            "learning_rate": 0.9,
+        },
+        "modern_cpu": {
+            "net": "fast_resnet",
+            "options": {"width": 16},
+            "augmented": True,
+            "augmentation": {"rotation": 0.0, "zoom": 0.0},
+            "optimizer": "sgd",
+            "schedule": "one_cycle",
+            "learning_rate": 0.1,
+            "weight_decay": 5e-3,
+            "label_smoothing": 0.1,
+            "ema": 0.98,
+            "flip_at_test": True,
+        },
+    }
+    sizes = {
+        "quick": {"minutes": 1.0},
+        "smoke": {**_CIFAR10_SIZES["smoke"], "minutes": 1.0},
+    }
+    return [
+        Experiment(
+            f"cifar10_ten_minutes/{name}",
+            data=_cifar10_data(),
+            sizes=sizes,
+            epochs=1000,  # more than ten minutes hold
+            minutes=10.0,
+            batch_size=125,
+            **recipe,
+        )
+        for name, recipe in recipes.items()
+    ]
+
+
+EXPERIMENTS: dict[str, Experiment] = {
+    experiment.name: experiment
+    for study in (_cats_vs_dogs, _cifar10, _cifar10_schedules, _cifar10_ten_minutes)
+    for experiment in study()
+}
 
 
 def fingerprint(experiment: Experiment) -> str:
@@ -199,9 +445,10 @@ def run(
         ValueError: the data are a stand-in, or a record exists that was made by another
             recipe (move it away to begin anew).
         TrainingDiverged: the loss became NaN; earlier runs are kept.
+        MemoryError: the device's memory does not hold a step; earlier runs are kept.
     """
     results = records.folder() if results is None else Path(results)
-    experiment = smaller(experiment, profile)
+    experiment = experiment.at(profile)
     target = results / f"{experiment.name}.json"
     wanted = list(experiment.seeds if seeds is None else seeds)
     digest = fingerprint(experiment)
@@ -217,15 +464,16 @@ def run(
     if missing:
         data, facts = _data_of(experiment, say)
     for seed in missing:
-        say(f"{experiment.name}, seed {seed}: {experiment.epochs} epochs")
-        result, weights = _train(experiment, data, seed, digest, results)
+        say(f"{experiment.name}, seed {seed}: {_budget(experiment)}")
+        with _clear_memory_errors(experiment):
+            result, weights = _train(experiment, data, seed, digest, results)
         result |= {
             "profile": profile,
             "command": command,
             "commit": commit,
             "date": datetime.date.today().isoformat(),
-            "hardware": _hardware(),
-            "versions": _versions(),
+            "hardware": runtime.hardware(),
+            "versions": runtime.versions(),
         }
         _add(target, experiment, digest, facts, [result], weights)
         steps = _steps_folder(experiment, seed, digest, results)
@@ -278,12 +526,19 @@ def merge(source: Path, results: Path | None = None) -> list[str]:
 # ------------------------------------------------------------------------- one training
 
 
+def _budget(experiment: Experiment) -> str:
+    if experiment.minutes is None:
+        return f"{experiment.epochs} epochs"
+    return f"{experiment.minutes:g} minutes"
+
+
 def _train(
     experiment: Experiment, data: Any, seed: int, digest: str, results: Path
 ) -> tuple[dict[str, Any], dict[str, Any] | None]:
     """Train one seed from where it stopped; return its run and its kept weights."""
     import keras
 
+    from course_utils import recipes
     from course_utils.training import fit
 
     steps = _steps_folder(experiment, seed, digest, results)
@@ -291,26 +546,42 @@ def _train(
     keras.backend.clear_session()
     keras.utils.set_random_seed(seed)
     model = experiment.build()
-    per_epoch = -(-len(data.x_train) // experiment.batch_size)
-    model.compile(
-        keras.optimizers.Adam(
-            keras.optimizers.schedules.CosineDecay(
-                experiment.learning_rate, experiment.epochs * per_epoch
-            )
-        ),
-        "binary_crossentropy",
-        metrics=["accuracy"],
+    rate: Any = experiment.learning_rate  # then the clock changes it
+    if experiment.minutes is None:
+        per_epoch = -(-len(data.x_train) // experiment.batch_size)
+        rate = recipes.schedule(
+            experiment.schedule, rate, experiment.epochs * per_epoch
+        )
+    optimizer = recipes.optimizer(
+        experiment.optimizer,
+        rate,
+        weight_decay=experiment.weight_decay,
+        ema=experiment.ema,
     )
-    clock = _Clock(steps / "seconds.txt")
+    loss: Any = "binary_crossentropy"
+    if model.output_shape[-1] > 1:
+        loss = keras.losses.CategoricalCrossentropy(
+            label_smoothing=experiment.label_smoothing
+        )
+    model.compile(optimizer, loss, metrics=["accuracy"])
+    clock = _Clock(steps / "clock.csv")
+    callbacks = [clock.callback()]
+    epochs = experiment.epochs
+    if experiment.minutes is not None:
+        callbacks.append(_follow_the_clock(experiment, clock))
+        if clock.trained() >= 60 * experiment.minutes:
+            epochs = clock.epochs  # the budget is spent: only take up the weights
+    if experiment.ema:
+        callbacks.append(keras.callbacks.SwapEMAWeights())
     fit(
         model,
         data.x_train,
-        data.y_train[:, None],
-        epochs=experiment.epochs,
+        _targets(model, data.y_train),
+        epochs=epochs,
         batch_size=experiment.batch_size,
-        validation_data=(data.x_validation, data.y_validation[:, None]),
+        validation_data=(data.x_validation, _targets(model, data.y_validation)),
         callbacks=[
-            clock.callback(),
+            *callbacks,
             keras.callbacks.CSVLogger(steps / "curves.csv", append=True),
             # Last, so that what it resumes after is written in full.
             keras.callbacks.BackupAndRestore(steps / "state", delete_checkpoint=False),
@@ -320,28 +591,71 @@ def _train(
     )
     curves = _read_curves(steps / "curves.csv")
     finished = len(curves["loss"])
-    if finished < experiment.epochs:
+    if experiment.minutes is None:
+        stopped = finished < experiment.epochs
+    else:
+        stopped = clock.trained() < 60 * experiment.minutes and finished < epochs
+    if stopped:
         raise KeyboardInterrupt(
             f"stopped after {finished} of {experiment.epochs} epochs; the same command "
             "goes on from there"
         )
-    loss, accuracy = _on_test_images(model, data)
     result = {
         "seed": seed,
         "seconds": round(clock.total(), 1),
-        "curves": curves,
-        "metrics": {"test_loss": loss, "test_accuracy": accuracy},
+        "curves": curves | clock.curve(finished),
+        "metrics": _judge(experiment, model, data),
     }
     if not experiment.keep_weights or seed != experiment.seeds[0]:
         return result, None
     return result, _keep(experiment, model, data, seed, results)
 
 
-def _on_test_images(model: Any, data: Any) -> tuple[float, float]:
-    loss, accuracy = model.evaluate(
-        data.x_test, data.y_test[:, None], batch_size=100, verbose=0
-    )
-    return round(float(loss), 5), round(float(accuracy), 5)
+def _targets(model: Any, labels: np.ndarray) -> np.ndarray:
+    """Return labels as the loss wants them: a column, or one column a class."""
+    import keras
+
+    classes = model.output_shape[-1]
+    if classes == 1:
+        return labels[:, None]
+    return keras.utils.to_categorical(labels, classes).astype("float32")
+
+
+def _judge(experiment: Experiment, model: Any, data: Any) -> dict[str, float]:
+    """Measure a trained model on the test images.
+
+    With more than two classes the loss is that of the outputs themselves, whatever was
+    smoothed in training, and the calibration is measured, too.
+    """
+    from course_utils import recipes
+
+    if model.output_shape[-1] == 1:
+        loss, accuracy = model.evaluate(
+            data.x_test, data.y_test[:, None], batch_size=100, verbose=0
+        )
+        return {
+            "test_loss": round(float(loss), 5),
+            "test_accuracy": round(float(accuracy), 5),
+        }
+
+    def outputs(images: np.ndarray) -> np.ndarray:
+        if experiment.flip_at_test:
+            return recipes.flip_average(model, images, experiment.batch_size)
+        return model.predict(images, batch_size=experiment.batch_size, verbose=0)
+
+    test, labels = outputs(data.x_test), data.y_test
+    warmth = recipes.temperature(outputs(data.x_validation), data.y_validation)
+    likelihood = np.maximum(test[np.arange(len(labels)), labels], 1e-30)
+    found = {
+        "test_loss": -np.log(likelihood).mean(),
+        "test_accuracy": (test.argmax(axis=1) == labels).mean(),
+        "test_ece": recipes.calibration_error(test, labels),
+        "temperature": warmth,
+        "test_ece_softened": recipes.calibration_error(
+            recipes.soften(test, warmth), labels
+        ),
+    }
+    return {name: round(float(value), 5) for name, value in found.items()}
 
 
 def _keep(
@@ -350,7 +664,7 @@ def _keep(
     """Store the weights as float16, and measure what they are worth in this form."""
     halves = [np.asarray(w, "float16") for w in model.get_weights()]
     model.set_weights([w.astype("float32") for w in halves])
-    _, accuracy = _on_test_images(model, data)
+    accuracy = _judge(experiment, model, data)["test_accuracy"]
     path = results / f"{experiment.name}.npz"
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial.npz")
@@ -367,15 +681,34 @@ def _keep(
 
 
 class _Clock:
-    """Adds up training time over interruptions, in a file beside the other steps."""
+    """Adds up time over interruptions, in a file beside the other steps.
+
+    It tells the whole time, and the time of training alone, without validation.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.before = float(path.read_text()) if path.exists() else 0.0
-        self.started = time.perf_counter()
+        self.epochs = 0
+        self._at_epoch: dict[int, tuple[float, float]] = {}
+        if path.exists():
+            for line in path.read_text(encoding="utf-8").splitlines():
+                epoch, total, trained = line.split(",")
+                self._at_epoch[int(epoch)] = (float(total), float(trained))
+            self.epochs = max(self._at_epoch) + 1
+        self._before = self._at_epoch.get(self.epochs - 1, (0.0, 0.0))
+        self._started = time.perf_counter()
+        self._validated = 0.0
 
     def total(self) -> float:
-        return self.before + time.perf_counter() - self.started
+        return self._before[0] + time.perf_counter() - self._started
+
+    def trained(self) -> float:
+        now = time.perf_counter() - self._started
+        return self._before[1] + now - self._validated
+
+    def curve(self, epochs: int) -> dict[str, list[float]]:
+        """Return the seconds of training at the end of each epoch."""
+        return {"seconds": [round(self._at_epoch[i][1], 2) for i in range(epochs)]}
 
     def callback(self) -> Any:
         import keras
@@ -383,10 +716,65 @@ class _Clock:
         clock = self
 
         class Tick(keras.callbacks.Callback):
+            def on_test_begin(self, logs=None):
+                self.began = time.perf_counter()
+
+            def on_test_end(self, logs=None):
+                clock._validated += time.perf_counter() - self.began
+
             def on_epoch_end(self, epoch, logs=None):
-                clock.path.write_text(str(clock.total()))
+                times = (clock.total(), clock.trained())
+                clock._at_epoch[epoch] = times
+                with open(clock.path, "a", encoding="utf-8") as file:
+                    file.write(f"{epoch},{times[0]:.3f},{times[1]:.3f}\n")
 
         return Tick()
+
+
+def _follow_the_clock(experiment: Experiment, clock: _Clock) -> Any:
+    """Let the rate follow the time that is spent, and stop where the budget ends."""
+    import keras
+
+    from course_utils import recipes
+
+    parts = 1000
+    seconds = 60 * (experiment.minutes or 0)
+    schedule = recipes.schedule(experiment.schedule, experiment.learning_rate, parts)
+    rates = [float(schedule(part)) for part in range(parts + 1)]
+
+    class FollowTheClock(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            spent = min(clock.trained() / seconds, 1.0)
+            if spent == 1.0:
+                self.model.stop_training = True  # after this step
+            rate = rates[int(spent * parts)]
+            if rate != getattr(self, "rate", None):
+                if hasattr(self.model, "jax_state_sync"):
+                    self.model.jax_state_sync()
+                self.model.optimizer.learning_rate = self.rate = rate
+
+        def on_epoch_end(self, epoch, logs=None):
+            if clock.trained() >= seconds:
+                self.model.stop_training = True
+
+    return FollowTheClock()
+
+
+@contextmanager
+def _clear_memory_errors(experiment: Experiment) -> Iterator[None]:
+    """Say in one sentence what a full memory means; each backend has its own error."""
+    signs = ("out of memory", "resource_exhausted", "resourceexhausted", "oom when")
+    try:
+        yield
+    except Exception as error:
+        text = f"{type(error).__name__} {error}".lower()
+        if not isinstance(error, MemoryError) and not any(x in text for x in signs):
+            raise
+        raise MemoryError(
+            f"{experiment.name}: the memory does not hold a step of "
+            f"{experiment.batch_size} images. Free it, or run on a larger device. "
+            "Earlier runs are as they were; this one goes on after its last epoch."
+        ) from error
 
 
 def _steps_folder(
@@ -505,27 +893,6 @@ def _compact(text: str) -> str:
     )
 
 
-def _hardware() -> str:
-    words, accelerated = runtime._device(runtime._import_keras().backend.backend())
-    if accelerated:
-        return words
-    name = platform.processor() or platform.machine()
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        name = next(x for x in lines if x.startswith("model name")).split(": ", 1)[1]
-    except (OSError, StopIteration, IndexError):
-        pass
-    return f"{words}, {name}"
-
-
-def _versions() -> dict[str, str]:
-    backend = runtime._import_keras().backend.backend()
-    return {
-        "python": platform.python_version(),
-        **runtime._versions((backend, "keras", "numpy")),
-    }
-
-
 def _commit() -> tuple[str, bool]:
     """Return the checkout's commit, and whether what was committed is what runs."""
     root = Path(__file__).parents[2]
@@ -583,7 +950,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as stop:
         print(f"\n{stop or 'stopped; the same command goes on from there'}")
         return 130
-    except (OSError, TypeError, ValueError, RuntimeError) as error:
+    except (OSError, TypeError, ValueError, RuntimeError, MemoryError) as error:
         print(error, file=sys.stderr)
         return 2
 
@@ -623,7 +990,7 @@ def _run_command(chosen: argparse.Namespace, arguments: list[str]) -> int:
             "A rehearsal in the smoke profile is not recorded in the course: name a "
             "folder for it with --results."
         )
-    runtime._quiet_frameworks()
+    runtime.quiet_frameworks()
     for experiment in selected:
         run(
             experiment,

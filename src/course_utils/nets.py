@@ -18,16 +18,25 @@ __all__ = [
     "augmentation",
     "cifar_resnet",
     "dense_classifier",
+    "enlarged_xception",
+    "fast_resnet",
     "mini_xception",
     "plain_convnet",
     "resnet50",
+    "shallow_convnet",
     "small_convnet",
+    "strided_resnet",
     "xception",
 ]
 
 
 def augmentation(
-    *, flip: bool = True, rotation: float = 0.1, zoom: float = 0.2, seed: int = 0
+    *,
+    flip: bool = True,
+    rotation: float = 0.1,
+    zoom: float = 0.2,
+    shift: float = 0.0,
+    seed: int = 0,
 ) -> Any:
     """Return layers that change images at random, in training only.
 
@@ -37,6 +46,9 @@ def augmentation(
         flip: mirror every second image, left to right.
         rotation: the largest angle either way, as a part of a full turn; 0 for none.
         zoom: the largest change of size either way, as a part of it; 0 for none.
+        shift: the largest move by whole pixels either way, up and down and left and
+            right, as a part of the side; 0 for none. Where the image leaves a border,
+            its own edge is mirrored. Taught in lesson 10.
         seed: where the layers' own random numbers start.
 
     Returns:
@@ -45,7 +57,8 @@ def augmentation(
 
     Raises:
         TypeError: an argument of the wrong type.
-        ValueError: an angle above half a turn or a zoom of 1 or more, or nothing to do.
+        ValueError: an angle above half a turn, a zoom or a shift of 1 or more, or
+            nothing to do.
 
     Example:
         >>> mini_xception(augmentation=augmentation())
@@ -56,6 +69,7 @@ def augmentation(
     _validate.boolean("flip", flip)
     _validate.number("rotation", rotation, low=0, high=0.5)
     _validate.number("zoom", zoom, low=0, high=0.9)
+    _validate.number("shift", shift, low=0, high=0.9)
     _validate.integer("seed", seed, low=0)
     steps: list[Any] = []
     if flip:
@@ -64,8 +78,14 @@ def augmentation(
         steps.append(layers.RandomRotation(rotation, seed=seed + 1))
     if zoom:
         steps.append(layers.RandomZoom(zoom, seed=seed + 2))
+    if shift:
+        # `RandomCrop` would move all images of a batch alike; this moves each its way.
+        whole_pixels = {"fill_mode": "reflect", "interpolation": "nearest"}
+        steps.append(
+            layers.RandomTranslation(shift, shift, seed=seed + 3, **whole_pixels)
+        )
     if not steps:
-        _validate.fail("flip", "True where rotation and zoom are 0", flip)
+        _validate.fail("flip", "True where rotation, zoom and shift are 0", flip)
     return keras.Sequential(steps, name="augmentation")
 
 
@@ -272,6 +292,8 @@ def mini_xception(
         _validate.fail_type("filters", "a sequence of integers", filters)
     if not filters:
         _validate.fail("filters", "at least one number", filters)
+    for number in filters:
+        _validate.integer("filters", number, low=1)
     _validate.choice("head", head, ("average", "flatten"))
     _validate.number("dropout", dropout, low=0, high=0.99)
 
@@ -410,6 +432,7 @@ def cifar_resnet(
     depth: int = 20,
     input_shape: Sequence[int] = (32, 32, 3),
     num_classes: int = 10,
+    augmentation: Any = None,
 ) -> Any:
     """Return the residual net of depth 6n+2 that He et al. trained on CIFAR-10.
 
@@ -423,6 +446,7 @@ def cifar_resnet(
         input_shape: (height, width, channels), sides of at least 4 pixels; values
             around 0, of a spread of about 1.
         num_classes: classes of the softmax.
+        augmentation: a layer that changes the images in training, or None.
 
     Returns:
         A `keras.Model` from images to probabilities.
@@ -459,7 +483,7 @@ def cifar_resnet(
         return layers.BatchNormalization(momentum=0.9)(x)
 
     inputs = keras.Input(shape, name="image")
-    x = layers.ReLU()(convolution(inputs, 16))
+    x = layers.ReLU()(convolution(_augmented(inputs, augmentation), 16))
     for filters in (16, 32, 64):
         for place in range((depth - 2) // 6):
             strides = 2 if place == 0 and filters > 16 else 1
@@ -467,8 +491,229 @@ def cifar_resnet(
             main = convolution(main, filters)
             x = layers.ReLU()(layers.Add()([main, _zero_padded(x, filters, strides)]))
     x = layers.GlobalAveragePooling2D()(x)
-    outputs = layers.Dense(num_classes, activation="softmax")(x)
+    outputs = layers.Dense(num_classes, activation="softmax", dtype="float32")(x)
     return keras.Model(inputs, outputs, name=f"resnet{depth}")
+
+
+def shallow_convnet(
+    *,
+    input_shape: Sequence[int] = (32, 32, 3),
+    num_classes: int = 10,
+    augmentation: Any = None,
+) -> Any:
+    """Return a shallow convnet for small images, in the pattern of VGG.
+
+    Three stages of two 3×3 "same" convolutions with ReLU, with 32, 64 and 128 filters,
+    2×2 max pooling after each, then dense layers of 256 and 128 units. No
+    normalization, no shortcut. With no argument, 845,738 parameters. Taught in
+    lesson 10.
+
+    Args:
+        input_shape: (height, width, channels), sides of at least 8 pixels; pixels from
+            0 to 255.
+        num_classes: classes; 2 gives one sigmoid unit, the probability of class 1.
+        augmentation: a layer that changes the images in training, or None.
+
+    Returns:
+        A `keras.Model` from images to probabilities.
+
+    Raises:
+        TypeError: an argument of the wrong type.
+        ValueError: an argument out of range.
+
+    Example:
+        >>> shallow_convnet().count_params()
+        845738
+
+    References:
+        Simonyan & Zisserman (2015), the pattern.
+    """
+    import keras
+    from keras import layers
+
+    inputs = keras.Input(_image_shape(input_shape, smallest=8), name="image")
+    x = layers.Rescaling(1 / 255)(_augmented(inputs, augmentation))
+    for filters in (32, 64, 128):
+        for _ in range(2):
+            x = layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
+        x = layers.MaxPooling2D(2)(x)
+    x = layers.Flatten()(x)
+    for units in (256, 128):
+        x = layers.Dense(units, activation="relu")(x)
+    return keras.Model(inputs, _head(x, num_classes), name="shallow_convnet")
+
+
+def strided_resnet(
+    *,
+    strides: Sequence[int] = (1, 1, 1, 2, 1, 1, 2),
+    input_shape: Sequence[int] = (32, 32, 3),
+    num_classes: int = 10,
+    augmentation: Any = None,
+) -> Any:
+    """Return the small "ResNet18" of lesson 07, repaired, or as it was found.
+
+    A 3×3 convolution, seven residual blocks with 16, 16, 16, 32, 32, 32 and 128
+    filters, global average pooling. As it was found, with the strides 1, 2, 2, 2, 2, 2,
+    2, it has 261,238 parameters, and its last maps are a single position; with the
+    default it halves the map only where the filters grow. Taught in lesson 10.
+
+    Args:
+        strides: the stride of each of the seven blocks, 1 or 2. A block that keeps
+            shape and filters has a shortcut without parameters.
+        input_shape: (height, width, channels), sides of at least 4 pixels; any scale,
+            since the net begins with a normalization.
+        num_classes: classes; 2 gives one sigmoid unit, the probability of class 1.
+        augmentation: a layer that changes the images in training, or None.
+
+    Returns:
+        A `keras.Model` from images to probabilities.
+
+    Raises:
+        TypeError: an argument of the wrong type.
+        ValueError: an argument out of range, or not seven strides.
+
+    Example:
+        >>> strided_resnet(strides=(1, 2, 2, 2, 2, 2, 2)).count_params()
+        261238
+
+    References:
+        He, Zhang, Ren & Sun (2016a), the block.
+    """
+    import keras
+    from keras import layers
+
+    shape = _image_shape(input_shape, smallest=4)
+    expected = "seven numbers, 1 or 2"
+    if not isinstance(strides, Sequence) or isinstance(strides, (str, bytes)):
+        _validate.fail_type("strides", expected, strides)
+    if len(strides) != 7 or not set(strides) <= {1, 2}:
+        _validate.fail("strides", expected, strides)
+
+    def normalization() -> Any:
+        return layers.BatchNormalization(momentum=0.9)
+
+    inputs = keras.Input(shape, name="image")
+    x = normalization()(_augmented(inputs, augmentation))
+    x = layers.Conv2D(16, 3, padding="same", activation="relu")(x)
+    for filters, stride in zip((16, 16, 16, 32, 32, 32, 128), strides, strict=True):
+        main = layers.Conv2D(filters, 3, strides=stride, padding="same")(x)
+        main = layers.ReLU()(normalization()(main))
+        main = normalization()(layers.Conv2D(filters, 3, padding="same")(main))
+        if stride > 1 or x.shape[-1] != filters:
+            x = layers.Conv2D(filters, 1, strides=stride)(x)
+        x = layers.ReLU()(layers.Add()([main, x]))
+    x = layers.GlobalAveragePooling2D()(normalization()(x))
+    return keras.Model(inputs, _head(x, num_classes), name="strided_resnet")
+
+
+def fast_resnet(
+    *,
+    width: int = 64,
+    input_shape: Sequence[int] = (32, 32, 3),
+    num_classes: int = 10,
+    augmentation: Any = None,
+) -> Any:
+    """Return a residual net of nine layers that learns small images quickly.
+
+    Wide and shallow: 3×3 convolutions of 1, 2, 4 and 8 times `width` filters, each with
+    batch normalization and ReLU, pooling after all but the first, and a shortcut around
+    two more of them at 2 and at 8 times the width. With no argument, 6,577,610
+    parameters; `width=16` is for two CPU cores. Taught in lesson 10.
+
+    Args:
+        width: filters of the first convolution.
+        input_shape: (height, width, channels), sides of at least 8 pixels; pixels from
+            0 to 255.
+        num_classes: classes; 2 gives one sigmoid unit, the probability of class 1.
+        augmentation: a layer that changes the images in training, or None.
+
+    Returns:
+        A `keras.Model` from images to probabilities.
+
+    Raises:
+        TypeError: an argument of the wrong type.
+        ValueError: an argument out of range.
+
+    Example:
+        >>> fast_resnet(width=16).output.shape
+        (None, 10)
+
+    References:
+        Page (2018), *How to train your ResNet*, the shape of the net; He, Zhang, Ren &
+        Sun (2016a), the shortcut.
+    """
+    import keras
+    from keras import layers
+
+    shape = _image_shape(input_shape, smallest=8)
+    _validate.integer("width", width, low=1)
+
+    def convolution(x: Any, filters: int) -> Any:
+        x = layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
+        return layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
+
+    inputs = keras.Input(shape, name="image")
+    # About the mean and the spread of photographs, the same for all three colors.
+    x = layers.Rescaling(1 / 64, offset=-1.9)(_augmented(inputs, augmentation))
+    x = convolution(x, width)
+    for factor in (2, 4, 8):
+        x = layers.MaxPooling2D(2)(convolution(x, factor * width))
+        if factor != 4:
+            main = convolution(convolution(x, factor * width), factor * width)
+            x = layers.Add()([x, main])
+    x = layers.GlobalMaxPooling2D()(x)
+    # Without a scale the first outputs would be sure of themselves, and wrong.
+    x = layers.Rescaling(1 / 8)(x)
+    return keras.Model(inputs, _head(x, num_classes), name="fast_resnet")
+
+
+def enlarged_xception(
+    *,
+    side: int = 71,
+    input_shape: Sequence[int] = (32, 32, 3),
+    num_classes: int = 10,
+    augmentation: Any = None,
+) -> Any:
+    """Return the library's Xception behind a layer that enlarges small images.
+
+    Xception halves its maps five times, so that 32 pixels are too few for it. Its
+    weights are random. Taught in lesson 10.
+
+    Args:
+        side: pixels on each side after enlarging, at least 71.
+        input_shape: (height, width, channels); pixels from 0 to 255.
+        num_classes: classes of the softmax.
+        augmentation: a layer that changes the images in training, or None.
+
+    Returns:
+        A `keras.Model` from images to probabilities.
+
+    Raises:
+        TypeError: an argument of the wrong type.
+        ValueError: an argument out of range.
+
+    Example:
+        >>> enlarged_xception().count_params()
+        20881970
+
+    References:
+        Chollet (2017).
+    """
+    import keras
+    from keras import layers
+
+    shape = _image_shape(input_shape, smallest=1)
+    _validate.integer("side", side, low=71)
+    _validate.integer("num_classes", num_classes, low=2)
+    inputs = keras.Input(shape, name="image")
+    x = _augmented(inputs, augmentation)
+    x = layers.Rescaling(1 / 127.5, offset=-1)(x)
+    x = layers.Resizing(side, side)(x)
+    body = keras.applications.Xception(
+        weights=None, include_top=False, pooling="avg", input_tensor=x
+    )
+    outputs = layers.Dense(num_classes, activation="softmax", dtype="float32")
+    return keras.Model(inputs, outputs(body.output), name="enlarged_xception")
 
 
 def _zero_padded(x: Any, filters: int, strides: int) -> Any:
@@ -516,10 +761,10 @@ def _augmented(x: Any, augmentation: Any) -> Any:
 
 
 def _head(x: Any, num_classes: int) -> Any:
-    """One sigmoid unit for two classes, else a softmax."""
+    """One sigmoid unit for two classes, else a softmax; always in float32."""
     from keras import layers
 
     _validate.integer("num_classes", num_classes, low=2)
     if num_classes == 2:
-        return layers.Dense(1, activation="sigmoid")(x)
-    return layers.Dense(num_classes, activation="softmax")(x)
+        return layers.Dense(1, activation="sigmoid", dtype="float32")(x)
+    return layers.Dense(num_classes, activation="softmax", dtype="float32")(x)

@@ -59,17 +59,22 @@ class Record:
     @property
     def metrics(self) -> dict[str, list[float]]:
         """Each final metric, such as "test_accuracy", with one value a seed."""
-        return {
-            name: [run["metrics"][name] for run in self.runs]
-            for name in self.runs[0]["metrics"]
-        }
+        return self._of_all_runs("metrics")
 
     @property
     def curves(self) -> dict[str, list[list[float]]]:
-        """Each curve, such as "val_accuracy": for each seed one value an epoch."""
+        """Each curve, such as "val_accuracy": for each seed one value an epoch.
+
+        "seconds" is the time of training at the end of each epoch.
+        """
+        return self._of_all_runs("curves")
+
+    def _of_all_runs(self, kind: str) -> dict[str, list[Any]]:
+        """Return what every run has: early records lack some of it."""
         return {
-            name: [run["curves"][name] for run in self.runs]
-            for name in self.runs[0]["curves"]
+            name: [run[kind][name] for run in self.runs]
+            for name in self.runs[0][kind]
+            if all(name in run[kind] for run in self.runs)
         }
 
     @property
@@ -91,10 +96,13 @@ class Record:
         seeds = ", ".join(map(str, self.seeds))
         minutes = sum(self.seconds) / 60
         side = self.recipe["data"]["image_size"]
+        budget = f"{self.recipe['epochs']} epochs"
+        if "minutes" in self.recipe:
+            budget = f"{self.recipe['minutes']:g} minutes of training a seed"
         which = "seed" if len(self.seeds) == 1 else "seeds"
         return (
             f"Recorded run {self.name}: {first['profile']} profile, {side}×{side} "
-            f"pixels, {self.recipe['epochs']} epochs, {which} {seeds}, "
+            f"pixels, {budget}, {which} {seeds}, "
             f"{hardware}, {versions}, {when}, {minutes:.1f} minutes in all; "
             f"data {self.data['name']} ({self.data['source']}, SHA-256 "
             f"{self.data['sha256'][:12]}…); command: {first['command']}"

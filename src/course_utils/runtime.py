@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 from typing import TypeVar
 
 from course_utils import _validate
@@ -87,9 +88,10 @@ def setup(seed: int = 0, *, profile: str | None = None) -> Session:
         profile = _validate.choice(
             "COURSE_PROFILE", os.environ["COURSE_PROFILE"].strip().lower(), PROFILES
         )
-    _quiet_frameworks()
+    quiet_frameworks()
     keras = _import_keras()
-    keras.utils.set_random_seed(seed)
+    with _quiet_stderr():  # Keras also seeds TensorFlow, where it is installed
+        keras.utils.set_random_seed(seed)
     backend = keras.backend.backend()
     device, accelerated = _device(backend)
     session = Session(
@@ -114,7 +116,7 @@ def report() -> None:
     Example:
         `report()`
     """
-    _quiet_frameworks()
+    quiet_frameworks()
     lines = ["Modern ConvNets: bug report", ""]
     wanted = ("course-utils", "keras", *BACKENDS, "numpy", "matplotlib", "pillow")
     versions = _versions(wanted)
@@ -139,9 +141,64 @@ def report() -> None:
     print("\n".join(lines))
 
 
-def _quiet_frameworks() -> None:
-    # Each of these only counts before the framework is imported; a value that the
-    # user has set stays.
+def hardware() -> str:
+    """Return words for what the backend computes on, for a record or a report.
+
+    Returns:
+        The device, and the processor's name where it is the processor.
+
+    Raises:
+        RuntimeError: where Keras or its backend cannot be imported.
+
+    Example:
+        >>> hardware()
+        'GPU (NVIDIA H100)'
+    """
+    words, has_gpu = _device(_import_keras().backend.backend())
+    return words if has_gpu else f"{words}, {processor()}"
+
+
+def accelerated() -> bool:
+    """Return whether the backend computes on a GPU or the like.
+
+    Raises:
+        RuntimeError: where Keras or its backend cannot be imported.
+    """
+    return _device(_import_keras().backend.backend())[1]
+
+
+def processor() -> str:
+    """Return the processor's name, or its kind where the system tells no name."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        line = next(line for line in lines if line.startswith("model name"))
+        return line.split(":", 1)[1].strip()
+    except (OSError, StopIteration, IndexError):
+        return platform.processor() or platform.machine()
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that decide what a run computes, by name.
+
+    Returns:
+        The versions of Python, the backend, Keras and NumPy.
+
+    Raises:
+        RuntimeError: where Keras or its backend cannot be imported.
+    """
+    backend = _import_keras().backend.backend()
+    return {
+        "python": platform.python_version(),
+        **_versions((backend, "keras", "numpy")),
+    }
+
+
+def quiet_frameworks() -> None:
+    """Ask the frameworks for less noise and no greed for memory, before their import.
+
+    What the user has set in the environment stays.
+    """
+    # Each of these only counts before the framework is imported.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
