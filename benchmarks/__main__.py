@@ -1,7 +1,8 @@
 """Measure what the course promises, and write the tables of the book's appendix.
 
     python -m benchmarks              everything (about 45 minutes on two cores)
-    python -m benchmarks lessons      only these: package, checks, nets, lessons, book
+    python -m benchmarks lessons      only these: package, checks, nets, pipelines,
+                                      transfer, lessons, book
 
 Results go to results/benchmarks.json (tables, shown in the book) and
 results/lesson_times.json (quoted at the top of each lesson). What is not measured in a
@@ -27,11 +28,13 @@ import time
 from importlib import metadata
 from pathlib import Path
 
+from course_utils import runtime
+
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results"
 sys.path.insert(0, str(ROOT / "tools"))
 
-PARTS = ("package", "checks", "nets", "lessons", "book")
+PARTS = ("package", "checks", "nets", "pipelines", "transfer", "lessons", "book")
 PACKAGES = ("course-utils", "tensorflow", "keras", "numpy", "jupyter-book")
 
 
@@ -47,7 +50,7 @@ def provenance(arguments: list[str]) -> dict:
         "command": " ".join(["python -m benchmarks", *arguments]),
         "date": datetime.date.today().isoformat(),
         "commit": commit.stdout.strip(),
-        "hardware": f"{_cpu()}, {_cores()} cores, {_memory():.0f} GiB",
+        "hardware": f"{runtime.processor()}, {_cores()} cores, {_memory():.0f} GiB",
         "versions": {
             "python": platform.python_version(),
             **{name: metadata.version(name) for name in PACKAGES},
@@ -66,14 +69,6 @@ def _memory() -> float:
     import psutil
 
     return psutil.virtual_memory().total / 2**30
-
-
-def _cpu() -> str:
-    with contextlib.suppress(OSError, StopIteration):
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        line = next(line for line in lines if line.startswith("model name"))
-        return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
 
 
 def measure_package() -> list[dict]:
@@ -158,6 +153,20 @@ def measure_nets() -> list[dict]:
     from benchmarks import nets
 
     return nets.against_the_library()
+
+
+def measure_transfer() -> list[dict]:
+    """Accuracy and time of feature extraction on cats and dogs."""
+    from benchmarks import transfer
+
+    return transfer.feature_extraction()
+
+
+def measure_pipelines() -> list[dict]:
+    """The course's input pipeline against a Python generator, and with each net."""
+    from benchmarks import pipelines
+
+    return pipelines.everything()
 
 
 def run_lesson(path: Path, profile: str) -> dict:

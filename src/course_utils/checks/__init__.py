@@ -24,6 +24,9 @@ TOPICS: dict[str, str] = {
     "batchnorm": "batch_normalization",
     "xception": "mini_xception",
     "resnet": "resnet50",
+    "pipeline": "input_pipelines",
+    "transfer": "transfer_learning",
+    "cifar": "cifar_lab",
 }
 
 _loaded: dict[str, dict[str, Exercise]] = {}
