@@ -334,3 +334,23 @@ def test_a_recorded_run_is_of_the_net_that_the_lesson_names(name):
     assert record.recipe["data"]["image_size"] == {"quick": 80, "full": 180}[profile]
     assert len(record.metrics["test_accuracy"]) == len(record.seeds)
     assert all(0.5 <= value <= 1 for value in record.metrics["test_accuracy"])
+
+
+def test_the_recorded_runs_say_what_the_lesson_says():
+    """Replace these claims, and the lesson's words, when other runs are recorded."""
+    mini, plain, augmented = (
+        records.load(f"cats_vs_dogs/{name}")
+        for name in ("mini_xception", "plain_convnet", "plain_convnet_augmented")
+    )
+    assert len(mini.seeds) >= 3
+    lowest = min(mini.metrics["test_accuracy"])
+    for other in (plain, augmented):
+        best = max(other.metrics["test_accuracy"])
+        assert lowest - best > 2 * np.sqrt(best * (1 - best) / 1000)
+        assert min(run["curves"]["val_accuracy"][-1] for run in mini.runs) > 0.78
+        assert all(0.68 < r["curves"]["val_accuracy"][-1] < 0.74 for r in other.runs)
+    assert max(augmented.metrics["test_accuracy"]) < min(plain.metrics["test_accuracy"])
+    losses = [[r["curves"]["loss"][-1] for r in x.runs] for x in (plain, augmented)]
+    assert min(losses[1]) > max(losses[0])
+    assert {run["profile"] for run in plain.runs} == {"quick"}
+    assert plain.recipe["epochs"] == 15
