@@ -617,3 +617,32 @@ def test_a_name_must_be_a_text(name):
     for function in (records.load, records.trained_model):
         with pytest.raises(TypeError, match="`name`"):
             function(name)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "../../elsewhere/record"},
+        {"name": "study"},
+        {"weights": {"file": "../../weights.npz", "sha256": "", "seed": 0}},
+        {"weights": [1]},
+    ],
+)
+def test_a_record_that_names_files_elsewhere_is_refused(recorded, tmp_path, change):
+    text = json.loads((recorded / "study" / "tiny.json").read_text()) | change
+    path = tmp_path / "study" / "tiny.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps(text))
+    with pytest.raises(ValueError, match=r"tiny\.json is not a record"):
+        experiments.merge(tmp_path, tmp_path / "results")
+    assert not (tmp_path / "results").exists()
+
+
+def test_bad_arguments_are_named():
+    with pytest.raises(TypeError, match="`path`"):
+        records.read(3)
+    with pytest.raises(TypeError, match="`record`"):
+        records.read_weights("mini_xception")
+    for function in (experiments.run, experiments.fingerprint):
+        with pytest.raises(TypeError, match="`experiment`"):
+            function("cats_vs_dogs/mini_xception")

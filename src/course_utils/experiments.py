@@ -405,7 +405,18 @@ def fingerprint(experiment: Experiment) -> str:
 
     It changes when the recipe does, and when a layer of the net gets another kind,
     shape or number of parameters. A record with another digest is stale.
+
+    Args:
+        experiment: one of `EXPERIMENTS`, at the size of a profile.
+
+    Returns:
+        64 hexadecimal digits.
+
+    Raises:
+        TypeError: for anything but an `Experiment`.
     """
+    if not isinstance(experiment, Experiment):
+        _validate.fail_type("experiment", "an Experiment", experiment)
     layers = [
         [type(layer).__name__, str(layer.output.shape), layer.count_params()]
         for layer in experiment.build().layers
@@ -442,11 +453,14 @@ def run(
         The record, with all runs so far.
 
     Raises:
+        TypeError: for anything but an `Experiment`.
         ValueError: the data are a stand-in, or a record exists that was made by another
             recipe (move it away to begin anew).
         TrainingDiverged: the loss became NaN; earlier runs are kept.
         MemoryError: the device's memory does not hold a step; earlier runs are kept.
     """
+    if not isinstance(experiment, Experiment):
+        _validate.fail_type("experiment", "one of EXPERIMENTS", experiment)
     results = records.folder() if results is None else Path(results)
     experiment = experiment.at(profile)
     target = results / f"{experiment.name}.json"

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -158,11 +160,19 @@ def read(path: Path) -> Record:
         A `Record`.
 
     Raises:
+        TypeError: `path` is no path.
         ValueError: the file is not a record. It is named; `git checkout` or a new
             installation of the course brings the original back.
     """
+    if not isinstance(path, (str, os.PathLike)):
+        _validate.fail_type("path", "the path of a record", path)
+    path = Path(path)
     try:
         text = json.loads(path.read_text(encoding="utf-8"))
+        kept = (text.get("weights") or {}).get("file", "none.npz")
+        # A record from elsewhere must not name files outside of its folder.
+        if not re.fullmatch(r"\w+/\w+", text["name"]) or Path(kept).name != kept:
+            raise ValueError(f"no such name: {text['name']}, {kept}")
         return Record(
             name=text["name"],
             recipe=text["recipe"],
@@ -171,7 +181,7 @@ def read(path: Path) -> Record:
             runs=tuple(sorted(text["runs"], key=lambda run: run["seed"])),
             weights=text.get("weights"),
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f"{path.name} is not a record of a run ({type(error).__name__}: {error}). "
             "Restore it from the repository, or install the course again."
@@ -230,9 +240,12 @@ def read_weights(record: Record) -> list[np.ndarray]:
         The arrays for `model.set_weights`.
 
     Raises:
+        TypeError: `record` is no record.
         ValueError: the record keeps no weights, or the file fails its check.
         FileNotFoundError: the file is not there.
     """
+    if not isinstance(record, Record):
+        _validate.fail_type("record", "a record, as `load` returns it", record)
     if record.weights is None:
         raise ValueError(f"The record {record.name!r} keeps no weights.")
     path = (folder() / record.name).with_name(record.weights["file"])
