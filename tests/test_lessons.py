@@ -54,6 +54,34 @@ def test_each_notebook_is_what_its_markdown_says():
     assert pair.main(["--check"]) == 0
 
 
+def test_a_notebook_alone_has_no_link_into_the_book_and_no_mark_of_its_builder():
+    for path in LESSONS:
+        for cell in nbformat.read(path, 4).cells:
+            if cell.cell_type == "markdown":
+                assert not re.search(r"\]\((?!https?://|#)", cell.source), cell.source
+                assert not re.search(r"\{\w+(:\w+)?\}`", cell.source), cell.source
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("See [skip](../book/glossary.md#term-skip).", "/blob/main/book/glossary.md#t"),
+        (
+            "See [03](03_residual_connections.md).",
+            "/lessons/03_residual_connections.ip",
+        ),
+        (
+            "He et al. (2016). *Title*. {cite:p}`he2016deep`",
+            "He et al. (2016). *Title*.",
+        ),
+        ("![figure](https://a.b/c.md)", "](https://a.b/c.md)"),
+    ],
+)
+def test_links_and_citations_stand_alone(text, wanted):
+    assert wanted in pair.standing_alone(text)
+    assert "cite" not in pair.standing_alone(text)
+
+
 def test_writing_a_notebook_twice_gives_the_same_ids():
     for path in pair.lessons():
         assert pair.derive(path) == pair.derive(path)

@@ -6,6 +6,10 @@
 A lesson's Markdown is the source. Three parts of it are derived: the front matter, the
 install cell (from the repository address and version in pyproject.toml) and the line
 about time (from the words, the exercises and results/lesson_times.json).
+
+The notebook is read where there is no book around it, in Colab for example: its links
+to other pages lead to the repository, and citation marks, which only the book can
+resolve, are left out (the references are written out beside them).
 """
 
 from __future__ import annotations
@@ -96,6 +100,18 @@ def time_line(name: str, text: str) -> str:
     return "**Time**: " + "; ".join(parts) + "."
 
 
+def standing_alone(text: str) -> str:
+    """Return Markdown whose links and references need no book around them."""
+    address, _ = repository()
+    text = re.sub(r"\s*\{cite:[pt]\}`[^`]*`", "", text)
+    text = re.sub(r"\]\(\.\./([^)]+)\)", rf"]({address}/blob/main/\1)", text)
+    return re.sub(
+        r"\]\((\d\d_\w+)\.md(#[^)]*)?\)",
+        rf"]({address}/blob/main/lessons/\1.ipynb)",
+        text,
+    )
+
+
 def derive(path: Path) -> tuple[str, str]:
     """Return what a lesson's Markdown and notebook should hold.
 
@@ -135,6 +151,8 @@ def derive(path: Path) -> tuple[str, str]:
         cell["id"] = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
+        else:
+            cell.source = standing_alone(cell.source)
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     nbformat.validate(notebook)
     return markdown, nbformat.writes(notebook) + "\n"
