@@ -35,10 +35,12 @@ _HOME = {
 }
 _MODULES = (
     "blocks",
+    "compare",
     "costs",
     "data",
     "drawings",
     "exercises",
+    "experiments",
     "gradients",
     "grading",
     "images",

@@ -44,6 +44,12 @@ from typing import Any
 import numpy as np
 
 from course_utils import _validate
+
+__all__ = [
+    "block_model",
+    "compare_models",
+    "model_rules",
+]
 from course_utils.exercises import (
     Failure,
     Rule,

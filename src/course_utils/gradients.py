@@ -15,6 +15,16 @@ import numpy as np
 
 from course_utils import _validate
 
+__all__ = [
+    "differentiate",
+    "gradient_function",
+    "output_gradients",
+    "show_source",
+    "value_and_gradient",
+    "weight_gradient_function",
+    "weight_gradients",
+]
+
 
 def value_and_gradient(
     function: Callable[..., Any], x: Any, *, compile: bool = True

@@ -42,6 +42,13 @@ from typing import Any, BinaryIO
 
 from course_utils import _validate
 
+__all__ = [
+    "Row",
+    "as_table",
+    "grade",
+    "write_csv",
+]
+
 _LARGEST = 100 * 2**20  # bytes of a notebook; outputs can make one large, not so large
 _MOST_RESULTS = 10 * 2**20
 _TOKEN = "COURSE_GRADING_TOKEN"

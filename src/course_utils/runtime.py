@@ -17,6 +17,12 @@ from typing import TypeVar
 
 from course_utils import _validate
 
+__all__ = [
+    "Session",
+    "report",
+    "setup",
+]
+
 PROFILES = ("smoke", "quick", "full")
 BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 
