@@ -77,7 +77,7 @@ def measure_package() -> list[dict]:
         "import course_utils": "import course_utils",
         "import course_utils, NumPy included": "import course_utils, numpy",
         "the same, and setup, load, check, hint": (
-            "import course_utils, numpy; from course_utils import setup, load, check"
+            "import numpy; from course_utils import setup, load, check, hint"
         ),
     }
     rows = []

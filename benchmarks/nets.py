@@ -20,10 +20,18 @@ from typing import Any
 NETS: dict[str, tuple[str, dict[str, Any]]] = {
     "Dense classifier, 28 px": ("dense_classifier", {}),
     "Small convnet, 28 px": ("small_convnet", {}),
+    "Shallow convnet, 32 px": ("shallow_convnet", {}),
+    "ResNet18 as found, 32 px": ("strided_resnet", {"strides": (1, *[2] * 6)}),
+    "ResNet18 repaired, 32 px": ("strided_resnet", {}),
+    "Fast ResNet, 32 px": ("fast_resnet", {}),
+    "Enlarged Xception, 32 px": ("enlarged_xception", {}),
     "ResNet-20, 32 px": ("cifar_resnet", {"depth": 20}),
+    "ResNet-32, 32 px": ("cifar_resnet", {"depth": 32}),
     "ResNet-56, 32 px": ("cifar_resnet", {"depth": 56}),
+    "ResNet-110, 32 px": ("cifar_resnet", {"depth": 110}),
     "Plain convnet, 180 px": ("plain_convnet", {}),
     "Mini-Xception, 180 px": ("mini_xception", {}),
+    "EfficientNet-Lite0, 224 px": ("efficientnet_lite0", {}),
     "ResNet-50, 224 px": ("resnet50", {}),
     "Xception, 299 px": ("xception", {}),
 }
@@ -36,9 +44,10 @@ PAIRS = {
 
 def make(name: str, settings: dict[str, Any]) -> Any:
     """Return one of the course's nets."""
-    from course_utils import nets
+    from course_utils import nets, pretrained
 
-    return getattr(nets, name)(**settings)
+    home = pretrained if hasattr(pretrained, name) else nets
+    return getattr(home, name)(**settings)
 
 
 def cost_table(batch_size: int, repeats: int) -> dict[str, Any]:

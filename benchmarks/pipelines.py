@@ -13,10 +13,18 @@ from benchmarks import nets
 WAITING = {
     "Dense classifier, 28 px": 128,
     "Small convnet, 28 px": 64,
+    "Shallow convnet, 32 px": 64,
+    "ResNet18 as found, 32 px": 64,
+    "ResNet18 repaired, 32 px": 64,
+    "Fast ResNet, 32 px": 64,
+    "Enlarged Xception, 32 px": 16,
     "ResNet-20, 32 px": 64,
+    "ResNet-32, 32 px": 64,
     "ResNet-56, 32 px": 64,
+    "ResNet-110, 32 px": 64,
     "Plain convnet, 180 px": 32,
     "Mini-Xception, 180 px": 32,
+    "EfficientNet-Lite0, 224 px": 16,
     "ResNet-50, 224 px": 8,
     "Xception, 299 px": 8,
 }

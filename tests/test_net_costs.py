@@ -77,7 +77,7 @@ def test_the_table_holds_every_net_with_its_own_numbers(monkeypatch):
 def test_every_net_of_the_course_is_measured():
     from course_utils import nets
 
-    builders = set(nets.__all__) - {"augmentation"}
+    builders = set(nets.__all__) - {"augmentation"} | {"efficientnet_lite0"}
     assert {name for name, _ in measured_nets.NETS.values()} == builders
 
 
