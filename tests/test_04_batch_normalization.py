@@ -41,7 +41,7 @@ def run_cells(names, *texts):
 def lesson():
     """Give the functions that the lesson defines, and its images, as one object."""
     data = load("cifar10", train=IMAGES, validation=0, test=256, image_size=16)
-    names = base_names() | {"data": data, "seeds": SEEDS}
+    names = base_names() | {"data": data, "seeds": SEEDS, "count": IMAGES}
     names["loss"] = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     names |= {"center": data.x_train.mean(), "scale": data.x_train.std()}
     names["scaled"] = lambda pixels: (pixels - names["center"]) / names["scale"]
