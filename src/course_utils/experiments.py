@@ -23,6 +23,7 @@ from __future__ import annotations
 import argparse
 import csv
 import datetime
+import functools
 import hashlib
 import json
 import os
@@ -754,14 +755,17 @@ def _follow_the_clock(experiment: Experiment, clock: _Clock) -> Any:
     parts = 1000
     seconds = 60 * (experiment.minutes or 0)
     schedule = recipes.schedule(experiment.schedule, experiment.learning_rate, parts)
-    rates = [float(schedule(part)) for part in range(parts + 1)]
+
+    @functools.cache  # when it is needed: on JAX a thousand calls take a minute
+    def rate_of(part: int) -> float:
+        return float(schedule(part))
 
     class FollowTheClock(keras.callbacks.Callback):
         def on_train_batch_begin(self, batch, logs=None):
             spent = min(clock.trained() / seconds, 1.0)
             if spent == 1.0:
                 self.model.stop_training = True  # after this step
-            rate = rates[int(spent * parts)]
+            rate = rate_of(int(spent * parts))
             if rate != getattr(self, "rate", None):
                 if hasattr(self.model, "jax_state_sync"):
                     self.model.jax_state_sync()
