@@ -400,6 +400,17 @@ def test_an_endless_answer_is_stopped_in_another_thread(judge, monkeypatch, answ
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no interval timers")
+def test_a_look_that_comes_late_does_not_start_the_timer_again():
+    # It once did, and the next signal met the default action: the end of the process.
+    clock = _learners_code.new_clock()
+    with clock:
+        look = signal.getsignal(signal.SIGALRM)
+    look(signal.SIGALRM, None)
+    timer = signal.setitimer(signal.ITIMER_REAL, 0)
+    assert timer == (0.0, 0.0)
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no interval timers")
 def test_a_check_puts_the_timer_and_its_handler_back(judge):
     before = signal.getsignal(signal.SIGALRM)
     judge(lambda x: 2 * x)

@@ -296,6 +296,7 @@ class _SignalClock(Clock):
     """
 
     def __enter__(self) -> Self:
+        self._left = False
         self._looking = False
         self._asked: float | None = None
         self._handler = signal.signal(signal.SIGALRM, self._on_tick)
@@ -303,13 +304,19 @@ class _SignalClock(Clock):
         return self
 
     def __exit__(self, *details: object) -> None:
+        self._left = True
         signal.setitimer(signal.ITIMER_REAL, 0)
+        # The last signal may still be on its way to another thread. The default action
+        # would then end the process; to ignore the signal discards it.
+        signal.signal(signal.SIGALRM, signal.SIG_IGN)
         signal.signal(signal.SIGALRM, self._handler or signal.SIG_DFL)
         self._withdraw()
         if self._timer[0]:
             signal.setitimer(signal.ITIMER_REAL, *self._timer)
 
     def _on_tick(self, number: int, frame: types.FrameType | None) -> None:
+        if self._left:  # a last look would start the timer again
+            return
         over = False
         if not self._looking:  # this look may be interrupted by the next signal
             self._looking = True
