@@ -227,10 +227,15 @@ def _grade_one(
             raise _NotANotebook("no exercise of the course is in the notebook")
     except _NotANotebook as error:
         return [Row(name, "", "", "not graded", note=str(error))], str(error)
-    with tempfile.TemporaryDirectory(
-        prefix="grading-", ignore_cleanup_errors=True
-    ) as folder:
-        records, happened = _supervise(cells, Path(folder), timeout, profile)
+    with (
+        tempfile.TemporaryDirectory(
+            prefix="grading-", ignore_cleanup_errors=True
+        ) as folder,
+        # Opened before a learner's code runs: what a cell does to the name, or puts in
+        # its place, is not read.
+        open(Path(folder) / "results", "w+b") as results,
+    ):
+        records, happened = _supervise(cells, Path(folder), results, timeout, profile)
     latest = {r["exercise"]: r for r in records if "exercise" in r}
     rows = []
     for lesson, expected in lessons.items():
@@ -246,29 +251,17 @@ def _grade_one(
 
 
 def _supervise(
-    cells: list[dict[str, Any]], folder: Path, timeout: float, profile: str
+    cells: list[dict[str, Any]],
+    folder: Path,
+    results: BinaryIO,
+    timeout: float,
+    profile: str,
 ) -> tuple[list[dict[str, Any]], str]:
     """Run the cells in a process of their own; return its records and its fate."""
     key, token = secrets.token_hex(16), secrets.token_hex(16)
-    results, work = folder / "results", folder / "work"
-    # Opened before a learner's code runs: what a cell does to the name, or puts in its
-    # place, is not read.
-    with results.open("w+b") as kept:
-        work.mkdir()
-        return _run_and_read(cells, folder, timeout, profile, key, token, kept)
-
-
-def _run_and_read(
-    cells: list[dict[str, Any]],
-    folder: Path,
-    timeout: float,
-    profile: str,
-    key: str,
-    token: str,
-    kept: BinaryIO,
-) -> tuple[list[dict[str, Any]], str]:
-    results, work = folder / "results", folder / "work"
-    order = {"key": key, "results": str(results), "cells": cells}
+    work = folder / "work"
+    work.mkdir()
+    order = {"key": key, "results": str(folder / "results"), "cells": cells}
     environment = {
         name: value
         for name, value in os.environ.items()
@@ -296,7 +289,7 @@ def _run_and_read(
         late = True
     finally:
         _kill_all(process, token)
-    records = _records(kept, key)
+    records = _records(results, key)
     if any(record.get("end") for record in records):
         return records, ""
     cell = max((record.get("cell", 0) for record in records), default=0)
