@@ -231,8 +231,8 @@ def _decoded(data: bytes, name: str) -> Any:
             _validate.fail_with_words("source", _AN_IMAGE, f"{_kind(data)} ({name})")
         except Image.DecompressionBombError:
             _check_pixels(None, name)
-        except _Refused as error:
-            raise ValueError(str(error)) from None
+        except ImageTooLarge:
+            raise
         except MemoryError:
             raise
         except Exception as error:  # each decoder has errors of its own
@@ -243,14 +243,14 @@ def _decoded(data: bytes, name: str) -> Any:
         return _as_rgb(_upright(image), name)
 
 
-class _Refused(ValueError):
-    """An image that Pillow could read and we do not want; a ValueError to callers."""
+class ImageTooLarge(ValueError):
+    """An image with more pixels than `MOST_PIXELS`: Pillow could read it."""
 
 
 def _check_pixels(size: tuple[int, int] | None, name: str) -> None:
     if size is None or size[0] * size[1] > MOST_PIXELS:
         came = "more" if size is None else f"{size[0]:,} × {size[1]:,}"
-        raise _Refused(
+        raise ImageTooLarge(
             f"`source`: expected an image of at most {MOST_PIXELS // 10**6} million "
             f"pixels, got {came}: {name}."
         )
