@@ -195,6 +195,43 @@ def array(
     return result if dtype is None else result.astype(dtype)
 
 
+def image_shape(
+    input_shape: Any, smallest: int, *, colors: int | None = None
+) -> tuple[int, int, int]:
+    """Return (height, width, channels) with sides of at least `smallest` pixels.
+
+    Args:
+        input_shape: the shape of one image.
+        smallest: the least height and width.
+        colors: the number of channels; None allows any.
+    """
+    channels_of = "channels" if colors is None else colors
+    expected = (
+        f"(height, width, {channels_of}) with sides of at least {smallest} pixels, "
+        "such as (180, 180, 3)"
+    )
+    if not isinstance(input_shape, Sequence) or isinstance(input_shape, (str, bytes)):
+        fail_type("input_shape", expected, input_shape)
+    if len(input_shape) != 3:
+        fail("input_shape", expected, input_shape)
+    height, width, channels = (
+        integer("input_shape", size, low=1) for size in input_shape
+    )
+    if min(height, width) < smallest or colors not in (None, channels):
+        fail("input_shape", expected, input_shape)
+    return height, width, channels
+
+
+def class_numbers(argument: str, value: Any, count: int) -> np.ndarray:
+    """Return `count` whole numbers: `value` itself, or one for all."""
+    given = array(argument, value)
+    if given.dtype.kind not in "iu":
+        fail_type(argument, "whole numbers", value)
+    if given.shape not in ((), (count,)):
+        fail(argument, f"one class, or {count}", value)
+    return np.broadcast_to(given, (count,)).astype(int)
+
+
 def keras_model(argument: str, value: Any) -> Any:
     """Return `value` if it is a built Keras model."""
     import keras

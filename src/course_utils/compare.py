@@ -44,12 +44,6 @@ from typing import Any
 import numpy as np
 
 from course_utils import _validate
-
-__all__ = [
-    "block_model",
-    "compare_models",
-    "model_rules",
-]
 from course_utils.exercises import (
     Failure,
     Rule,
@@ -61,6 +55,12 @@ from course_utils.exercises import (
     once,
     shape_of,
 )
+
+__all__ = [
+    "block_model",
+    "compare_models",
+    "model_rules",
+]
 
 SHAPE = "output shape"
 PARAMETERS = "number of parameters"

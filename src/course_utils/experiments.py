@@ -41,7 +41,7 @@ from typing import Any
 
 import numpy as np
 
-from course_utils import _validate, records, runtime
+from course_utils import _validate, nets, recipes, records, runtime
 
 __all__ = ["EXPERIMENTS", "Experiment", "fingerprint", "merge", "run"]
 
@@ -141,8 +141,6 @@ class Experiment:
         """Return the net of this experiment, from the current seed."""
         import keras
 
-        from course_utils import nets
-
         size = self.data["image_size"]
         before = [nets.augmentation(**self.augmentation)] if self.augmented else []
         if self.scale is not None:
@@ -232,8 +230,6 @@ def _cats_vs_dogs() -> list[Experiment]:
 
 #: As the "ResNet18" of lesson 07 was found: six halvings leave one position.
 _BROKEN = (1, 2, 2, 2, 2, 2, 2)
-#: About the mean and the spread of photographs, for nets that do not scale pixels.
-_SCALE = (1 / 64, -1.9)
 _FLIP_AND_SHIFT = {"rotation": 0.0, "zoom": 0.0, "shift": 0.125}
 
 
@@ -266,7 +262,6 @@ _CIFAR10_SIZES: dict[str, dict[str, Any]] = {
 def _cifar10() -> list[Experiment]:
     """One harness, one budget, several nets; and the course's best recipe."""
     study = "cifar10"
-    narrow = {"options": {"width": 8}}
     # Equal for all: images, epochs, augmentation, optimizer and schedule.
     common: dict[str, Any] = {
         "data": _cifar10_data(),
@@ -282,36 +277,31 @@ def _cifar10() -> list[Experiment]:
         "shallow": {"net": "shallow_convnet"},
         "resnet18_broken": {"net": "strided_resnet", "options": {"strides": _BROKEN}},
         "resnet18_repaired": {"net": "strided_resnet"},
-        "resnet20": {"net": "cifar_resnet", "scale": _SCALE},
+        "resnet20": {"net": "cifar_resnet", "scale": nets.SCALE_OF_PHOTOGRAPHS},
         "resnet32": {
             "net": "cifar_resnet",
             "options": {"depth": 32},
-            "scale": _SCALE,
+            "scale": nets.SCALE_OF_PHOTOGRAPHS,
         },
         "mini_xception": {"net": "mini_xception", "options": {"num_classes": 10}},
         "xception": {"net": "enlarged_xception", "mixed_precision": True},
         "fast_resnet": {"net": "fast_resnet", "options": {"width": 16}},
     }
+    modern: dict[str, Any] = {
+        "net": "fast_resnet",
+        "sizes": {p: {**s, "options": {"width": 8}} for p, s in _CIFAR10_SIZES.items()},
+        "batch_size": 500,
+        "optimizer": "sgd",
+        "learning_rate": 0.4,
+        "weight_decay": 5e-3,
+        "ema": 0.99,
+        "label_smoothing": 0.1,
+        "mixed_precision": True,
+        "flip_at_test": True,
+    }
     return [
         *(Experiment(f"{study}/{n}", **common | o) for n, o in competitors.items()),
-        Experiment(
-            f"{study}/modern",
-            data=_cifar10_data(),
-            sizes={p: {**s, **narrow} for p, s in _CIFAR10_SIZES.items()},
-            net="fast_resnet",
-            augmented=True,
-            augmentation=_FLIP_AND_SHIFT,
-            epochs=30,
-            batch_size=500,
-            optimizer="sgd",
-            schedule="one_cycle",
-            learning_rate=0.4,
-            weight_decay=5e-3,
-            ema=0.99,
-            label_smoothing=0.1,
-            mixed_precision=True,
-            flip_at_test=True,
-        ),
+        Experiment(f"{study}/modern", **common | modern),
     ]
 
 
@@ -325,7 +315,7 @@ def _cifar10_schedules() -> list[Experiment]:
             data=_cifar10_data(),
             sizes={p: {**s, **depth} for p, s in _CIFAR10_SIZES.items()},
             net="cifar_resnet",
-            scale=_SCALE,
+            scale=nets.SCALE_OF_PHOTOGRAPHS,
             augmented=True,
             augmentation=_FLIP_AND_SHIFT,
             epochs=30,
@@ -335,14 +325,14 @@ def _cifar10_schedules() -> list[Experiment]:
             learning_rate=rate,
         )
         for optimizer, rate in rates.items()
-        for schedule in ("constant", "cosine", "one_cycle", "cyclical")
+        for schedule in recipes.SCHEDULES
     ]
 
 
 def _cifar10_ten_minutes() -> list[Experiment]:
     """Four recipes of a classic project and ours: ten minutes on two cores for each."""
     found: dict[str, Any] = {"net": "strided_resnet", "options": {"strides": _BROKEN}}
-    recipes: dict[str, dict[str, Any]] = {
+    declared: dict[str, dict[str, Any]] = {
         "classic_shallow": {
             "net": "shallow_convnet",
             "optimizer": "adadelta",
@@ -390,7 +380,7 @@ def _cifar10_ten_minutes() -> list[Experiment]:
             batch_size=125,
             **recipe,
         )
-        for name, recipe in recipes.items()
+        for name, recipe in declared.items()
     ]
 
 
@@ -553,7 +543,6 @@ def _train(
     """Train one seed from where it stopped; return its run and its kept weights."""
     import keras
 
-    from course_utils import recipes
     from course_utils.training import fit
 
     steps = _steps_folder(experiment, seed, digest, results)
@@ -642,8 +631,6 @@ def _judge(experiment: Experiment, model: Any, data: Any) -> dict[str, float]:
     With more than two classes the loss is that of the outputs themselves, whatever was
     smoothed in training, and the calibration is measured, too.
     """
-    from course_utils import recipes
-
     if model.output_shape[-1] == 1:
         loss, accuracy = model.evaluate(
             data.x_test, data.y_test[:, None], batch_size=100, verbose=0
@@ -749,8 +736,6 @@ class _Clock:
 def _follow_the_clock(experiment: Experiment, clock: _Clock) -> Any:
     """Let the rate follow the time that is spent, and stop where the budget ends."""
     import keras
-
-    from course_utils import recipes
 
     parts = 1000
     seconds = 60 * (experiment.minutes or 0)

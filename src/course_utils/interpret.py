@@ -392,7 +392,7 @@ def _cam(
     method: str, model: Any, images: Any, classes: Any, layer: str | None
 ) -> HeatMaps:
     images = _images(model, images)
-    name, chosen = _maps_layer(model, images, layer)
+    name, chosen = _maps_layer(model, layer)
     classes, scores = _classes(model, images, classes)
     maps, slopes = _maps_and_slopes(model, chosen, images, classes, name)
     if method == "Grad-CAM":
@@ -765,12 +765,7 @@ def _classes(
         one = logits.shape[1] == 1
         chosen = (logits[:, 0] > 0).astype(int) if one else logits.argmax(axis=1)
     else:
-        chosen = _validate.array("classes", classes)
-        if chosen.dtype.kind not in "iu":
-            _validate.fail_type("classes", "whole numbers", classes)
-        if chosen.shape not in ((), (len(images),)):
-            _validate.fail("classes", f"one class, or {len(images)}", classes)
-        chosen = np.broadcast_to(chosen, (len(images),)).astype(int)
+        chosen = _validate.class_numbers("classes", classes, len(images))
         if chosen.min() < 0 or chosen.max() >= count:
             _validate.fail("classes", f"classes from 0 to {count - 1}", classes)
     if logits.shape[1] == 1:
@@ -794,7 +789,7 @@ def _slopes(model: Any) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     return at
 
 
-def _maps_layer(model: Any, images: np.ndarray, layer: str | None) -> tuple[str, Any]:
+def _maps_layer(model: Any, layer: str | None) -> tuple[str, Any]:
     """Return the layer for a class activation map, by name or the best choice."""
     known = dict(_layers(model))
     if layer is not None:

@@ -128,12 +128,7 @@ def _changed(
     n, height, width, channels = images.shape
     maps = _validate.array("maps", maps, shape=(n, height, width), dtype="float32")
     steps = _validate.integer("steps", steps, 1, height * width)
-    classes = _validate.array("classes", classes)
-    if classes.dtype.kind not in "iu":
-        _validate.fail_type("classes", "whole numbers", classes)
-    if classes.shape not in ((), (n,)):
-        _validate.fail("classes", f"one class, or {n}", classes)
-    classes = np.broadcast_to(classes, (n,))
+    classes = _validate.class_numbers("classes", classes, n)
     if fill is None:
         color = images.mean(axis=(1, 2))
     else:

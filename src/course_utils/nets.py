@@ -29,6 +29,10 @@ __all__ = [
     "xception",
 ]
 
+#: Factor and offset that bring pixels from 0 to 255 to about mean 0 and spread 1, the
+#: same for all three colors.
+SCALE_OF_PHOTOGRAPHS = (1 / 64, -1.9)
+
 
 def augmentation(
     *,
@@ -123,7 +127,7 @@ def dense_classifier(
     import keras
     from keras import layers
 
-    inputs = keras.Input(_image_shape(input_shape, smallest=1), name="image")
+    inputs = keras.Input(_validate.image_shape(input_shape, smallest=1), name="image")
     x = layers.Flatten()(_augmented(inputs, augmentation))
     for units in (256, 128):
         x = layers.Dense(units)(x)
@@ -168,7 +172,7 @@ def small_convnet(
     import keras
     from keras import layers
 
-    inputs = keras.Input(_image_shape(input_shape, smallest=10), name="image")
+    inputs = keras.Input(_validate.image_shape(input_shape, smallest=10), name="image")
     x = _augmented(inputs, augmentation)
     for filters in (32, 64):
         x = layers.Conv2D(filters, 3)(x)
@@ -216,7 +220,7 @@ def plain_convnet(
     import keras
     from keras import layers
 
-    shape = _image_shape(input_shape, smallest=78)
+    shape = _validate.image_shape(input_shape, smallest=78)
     _validate.number("dropout", dropout, low=0, high=0.99)
     inputs = keras.Input(shape, name="image")
     x = _augmented(inputs, augmentation)
@@ -281,7 +285,7 @@ def mini_xception(
     import keras
     from keras import layers
 
-    shape = _image_shape(input_shape, smallest=8)
+    shape = _validate.image_shape(input_shape, smallest=8)
     for name, value in [
         ("residual", residual),
         ("normalization", normalization),
@@ -354,7 +358,7 @@ def xception(
     def normalized(x: Any) -> Any:
         return layers.ReLU()(layers.BatchNormalization()(x))
 
-    shape = _image_shape(input_shape, smallest=71)
+    shape = _validate.image_shape(input_shape, smallest=71)
     _validate.boolean("include_top", include_top)
     common: dict[str, Any] = {"normalization": "after", "momentum": 0.99}
     inputs = keras.Input(shape, name="image")
@@ -408,7 +412,7 @@ def resnet50(
     import keras
     from keras import layers
 
-    shape = _image_shape(input_shape, smallest=32)
+    shape = _validate.image_shape(input_shape, smallest=32)
     _validate.integer("num_classes", num_classes, low=2)
     inputs = keras.Input(shape, name="image")
     x = layers.ZeroPadding2D(3)(inputs)
@@ -468,7 +472,7 @@ def cifar_resnet(
     _validate.integer("depth", depth, low=8)
     if depth % 6 != 2:
         _validate.fail("depth", "a number of the form 6n+2: 8, 14, 20, 32 …", depth)
-    shape = _image_shape(input_shape, smallest=4)
+    shape = _validate.image_shape(input_shape, smallest=4)
     _validate.integer("num_classes", num_classes, low=2)
 
     def convolution(x: Any, filters: int, strides: int = 1) -> Any:
@@ -531,7 +535,7 @@ def shallow_convnet(
     import keras
     from keras import layers
 
-    inputs = keras.Input(_image_shape(input_shape, smallest=8), name="image")
+    inputs = keras.Input(_validate.image_shape(input_shape, smallest=8), name="image")
     x = layers.Rescaling(1 / 255)(_augmented(inputs, augmentation))
     for filters in (32, 64, 128):
         for _ in range(2):
@@ -582,7 +586,7 @@ def strided_resnet(
     import keras
     from keras import layers
 
-    shape = _image_shape(input_shape, smallest=4)
+    shape = _validate.image_shape(input_shape, smallest=4)
     expected = "seven numbers, 1 or 2"
     if not isinstance(strides, Sequence) or isinstance(strides, (str, bytes)):
         _validate.fail_type("strides", expected, strides)
@@ -645,7 +649,7 @@ def fast_resnet(
     import keras
     from keras import layers
 
-    shape = _image_shape(input_shape, smallest=8)
+    shape = _validate.image_shape(input_shape, smallest=8)
     _validate.integer("width", width, low=1)
 
     def convolution(x: Any, filters: int) -> Any:
@@ -653,8 +657,8 @@ def fast_resnet(
         return layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
 
     inputs = keras.Input(shape, name="image")
-    # About the mean and the spread of photographs, the same for all three colors.
-    x = layers.Rescaling(1 / 64, offset=-1.9)(_augmented(inputs, augmentation))
+    factor, offset = SCALE_OF_PHOTOGRAPHS
+    x = layers.Rescaling(factor, offset=offset)(_augmented(inputs, augmentation))
     x = convolution(x, width)
     for factor in (2, 4, 8):
         x = layers.MaxPooling2D(2)(convolution(x, factor * width))
@@ -702,7 +706,7 @@ def enlarged_xception(
     import keras
     from keras import layers
 
-    shape = _image_shape(input_shape, smallest=1)
+    shape = _validate.image_shape(input_shape, smallest=1)
     _validate.integer("side", side, low=71)
     _validate.integer("num_classes", num_classes, low=2)
     inputs = keras.Input(shape, name="image")
@@ -727,24 +731,6 @@ def _zero_padded(x: Any, filters: int, strides: int) -> Any:
         before = lacking // 2
         x = ops.pad(x, ((0, 0), (0, 0), (0, 0), (before, lacking - before)))
     return x
-
-
-def _image_shape(input_shape: Any, smallest: int) -> tuple[int, int, int]:
-    """Check (height, width, channels) and return it."""
-    expected = (
-        f"(height, width, channels) with sides of at least {smallest} pixels, "
-        "such as (180, 180, 3)"
-    )
-    if not isinstance(input_shape, Sequence) or isinstance(input_shape, (str, bytes)):
-        _validate.fail_type("input_shape", expected, input_shape)
-    if len(input_shape) != 3:
-        _validate.fail("input_shape", expected, input_shape)
-    height, width, channels = (
-        _validate.integer("input_shape", size, low=1) for size in input_shape
-    )
-    if min(height, width) < smallest:
-        _validate.fail("input_shape", expected, input_shape)
-    return height, width, channels
 
 
 def _augmented(x: Any, augmentation: Any) -> Any:

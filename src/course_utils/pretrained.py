@@ -132,7 +132,10 @@ def load(
     _validate.choice("name", name, NAMES)
     _validate.boolean("include_top", include_top)
     if name == "xception":
-        return _xception(include_top, _shape(input_shape or (299, 299, 3), 71))
+        return _xception(
+            include_top,
+            _validate.image_shape(input_shape or (299, 299, 3), 71, colors=3),
+        )
     model = efficientnet_lite0(
         include_top=include_top,
         input_shape=(224, 224, 3) if input_shape is None else input_shape,
@@ -180,7 +183,7 @@ def efficientnet_lite0(
     import keras
     from keras import layers
 
-    shape = _shape(input_shape, 32)
+    shape = _validate.image_shape(input_shape, 32, colors=3)
     _validate.integer("num_classes", num_classes, low=2)
     _validate.boolean("include_top", include_top)
 
@@ -218,24 +221,6 @@ def efficientnet_lite0(
         x = layers.Dense(num_classes, name="logits")(x)
         x = layers.Softmax(name="probabilities")(x)
     return keras.Model(inputs, x, name="efficientnet_lite0")
-
-
-def _shape(input_shape: Any, smallest: int) -> tuple[int, int, int]:
-    """Check (height, width, 3) and return it."""
-    expected = (
-        f"(height, width, 3) with sides of at least {smallest} pixels, "
-        "such as (224, 224, 3)"
-    )
-    if not isinstance(input_shape, Sequence) or isinstance(input_shape, (str, bytes)):
-        _validate.fail_type("input_shape", expected, input_shape)
-    if len(input_shape) != 3:
-        _validate.fail("input_shape", expected, input_shape)
-    height, width, channels = (
-        _validate.integer("input_shape", size, low=1) for size in input_shape
-    )
-    if min(height, width) < smallest or channels != 3:
-        _validate.fail("input_shape", expected, input_shape)
-    return height, width, channels
 
 
 # --- The file of a package ------------------------------------------------------------

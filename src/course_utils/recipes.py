@@ -16,6 +16,8 @@ import numpy as np
 from course_utils import _validate
 
 __all__ = [
+    "OPTIMIZERS",
+    "SCHEDULES",
     "calibration_error",
     "flip_average",
     "optimizer",

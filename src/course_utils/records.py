@@ -21,7 +21,7 @@ import numpy as np
 
 from course_utils import _validate
 
-__all__ = ["Record", "load", "names", "trained_model"]
+__all__ = ["Record", "load", "names", "read", "read_weights", "trained_model"]
 
 #: Which recorded experiments keep the weights of which net; the largest images count.
 TRAINED = {

@@ -19,8 +19,13 @@ from course_utils import _validate
 
 __all__ = [
     "Session",
+    "accelerated",
+    "hardware",
+    "processor",
+    "quiet_frameworks",
     "report",
     "setup",
+    "versions",
 ]
 
 PROFILES = ("smoke", "quick", "full")
