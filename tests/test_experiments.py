@@ -340,7 +340,7 @@ def kinds():
     return sorted(found.values())
 
 
-@pytest.mark.one_backend
+@pytest.mark.tensorflow_only
 @pytest.mark.parametrize("name", kinds())
 def test_an_experiment_runs_in_smoke(name, tmp_path):
     """On rendered images of the same size, which every machine can make."""

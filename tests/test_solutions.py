@@ -347,14 +347,14 @@ VALUES = {
 
 
 @by_exercise
-@pytest.mark.one_backend
+@pytest.mark.tensorflow_only
 @pytest.mark.parametrize("absurd", VALUES)
 def test_an_absurd_value_is_never_correct(name, absurd):
     never_correct(name, VALUES[absurd])
 
 
 @by_exercise
-@pytest.mark.one_backend
+@pytest.mark.tensorflow_only
 @pytest.mark.parametrize("spoil", RESULTS.values(), ids=RESULTS.keys())
 def test_an_absurd_result_is_never_correct(name, spoil, monkeypatch):
     kind = checks.find(name).kind
