@@ -529,8 +529,10 @@ def test_the_list_says_what_is_recorded(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(experiments.EXPERIMENTS)
     for line in lines:
-        there = line.split()[0] in records.names()
-        assert line.endswith("not recorded") != there
+        name, count = line.split()[:2]
+        there = records.load(name).seeds if name in records.names() else ()
+        assert int(count) == len(there)
+        assert "of 3 recorded" in line or "of 1 recorded" in line
 
 
 def test_a_recorded_command_names_no_folder():
