@@ -3,9 +3,11 @@
     python -m benchmarks              everything (about 45 minutes on two cores)
     python -m benchmarks lessons      only these: package, checks, nets, pipelines,
                                       transfer, lessons, book
+    python -m benchmarks lessons --only 06 07    of the lessons, only these
 
-Results go to results/benchmarks.json (tables, shown in the book) and
-results/lesson_times.json (quoted at the top of each lesson). What is not measured in a
+Results go to results/benchmarks.json (tables, shown in the book),
+results/lesson_times.json (quoted at the top of each lesson) and results/printed (what
+each lesson printed, for the numbers that its prose quotes). What is not measured in a
 run keeps its earlier table. Measure on a machine that does nothing else.
 """
 
@@ -25,8 +27,10 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from course_utils import runtime
 
@@ -169,8 +173,8 @@ def measure_pipelines() -> list[dict]:
     return pipelines.everything()
 
 
-def run_lesson(path: Path, profile: str) -> dict:
-    """Execute a lesson alone; return its seconds and peak memory in MiB."""
+def run_lesson(path: Path, profile: str) -> tuple[dict, Any]:
+    """Execute a lesson alone; return its seconds and peak memory in MiB, and itself."""
     import psutil
     from nbclient import NotebookClient
     from nbformat import read
@@ -193,11 +197,14 @@ def run_lesson(path: Path, profile: str) -> dict:
     seconds = time.perf_counter() - started
     ended.set()
     watcher.join()
-    return {"seconds": round(seconds, 1), "memory_mib": round(peak / 2**20)}
+    found = {"seconds": round(seconds, 1), "memory_mib": round(peak / 2**20)}
+    return found, client.nb
 
 
-def measure_lessons() -> list[dict]:
+def measure_lessons(only: Sequence[str] = ()) -> list[dict]:
     """Time and peak memory of each lesson in each profile this machine can run."""
+    import printed  # in tools
+
     from course_utils import setup
 
     with contextlib.redirect_stdout(io.StringIO()):
@@ -205,19 +212,34 @@ def measure_lessons() -> list[dict]:
     profiles = ("smoke", "quick") if device.startswith("CPU") else ("quick", "full")
     recorded = RESULTS / "lesson_times.json"
     times = json.loads(recorded.read_text()) if recorded.exists() else {"lessons": {}}
-    rows = []
-    for path in sorted((ROOT / "lessons").glob("*.ipynb")):
+    lessons = sorted((ROOT / "lessons").glob("*.ipynb"))
+    for path in lessons:
+        if only and path.stem[:2] not in only:
+            continue
         for profile in profiles:
             print(f"  {path.stem} in {profile} …", flush=True)
-            found = run_lesson(path, profile)
+            found, executed = run_lesson(path, profile)
+            today = datetime.date.today().isoformat()
             times["lessons"].setdefault(path.stem, {})[profile] = {
                 **found,
                 "device": device,
-                "date": datetime.date.today().isoformat(),
+                "date": today,
             }
-            seconds, memory = f"{found['seconds']:.0f} s", found["memory_mib"]
-            rows.append([path.stem, profile, seconds, f"{memory:,} MiB"])
-    recorded.write_text(json.dumps(times, indent=2, sort_keys=True) + "\n")
+            recorded.write_text(json.dumps(times, indent=2, sort_keys=True) + "\n")
+            if profile == "quick":  # the profile whose numbers the prose quotes
+                conditions = f"{path.stem} in {profile} on {device}, {today}"
+                printed.keep(path.stem, executed, conditions)
+    rows = [
+        [
+            path.stem,
+            profile,
+            f"{found['seconds']:.0f} s",
+            f"{found['memory_mib']:,} MiB",
+        ]
+        for path in lessons
+        for profile, found in sorted(times["lessons"].get(path.stem, {}).items())
+        if found["device"] == device
+    ]
     columns = ["Lesson", "Profile", "All cells", "Peak memory"]
     title = f"Lessons, each alone, on {device}"
     return [{"title": title, "columns": columns, "rows": rows}]
@@ -253,7 +275,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return its exit status."""
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="part", help=", ".join(PARTS))
-    parts = parser.parse_args(arguments).parts or list(PARTS)
+    parser.add_argument("--only", nargs="+", default=(), metavar="NN", help="lessons")
+    chosen = parser.parse_args(arguments)
+    parts = chosen.parts or list(PARTS)
     if unknown := set(parts) - set(PARTS):
         parser.error(f"unknown part {sorted(unknown)[0]!r}; known: {', '.join(PARTS)}")
     RESULTS.mkdir(exist_ok=True)
@@ -262,7 +286,8 @@ def main(arguments: list[str] | None = None) -> int:
     tables = {table["part"]: table for table in old["tables"]}
     for part in parts:
         print(f"Measuring: {part}", flush=True)
-        for table in globals()[f"measure_{part}"]():
+        options = {"only": chosen.only} if part == "lessons" else {}
+        for table in globals()[f"measure_{part}"](**options):
             tables[part] = {"part": part, **table, "provenance": provenance(parts)}
         # After each part, so that a run that is stopped keeps what it has.
         written = {
