@@ -192,6 +192,7 @@ def test_bad_input_is_named():
         (TypeError, "`function`", lambda: gradients.value_and_gradient(3, x)),
         (TypeError, "`x`", lambda: gradients.value_and_gradient(ops.sum, "x")),
         (ValueError, "NaN", lambda: gradients.value_and_gradient(ops.sum, broken)),
+        (ValueError, "1 arg", lambda: gradients.value_and_gradient(ops.matmul, x)),
         (ValueError, "empty", lambda: gradients.value_and_gradient(ops.sum, [])),
         (
             ValueError,

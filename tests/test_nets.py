@@ -185,6 +185,11 @@ def test_augmentation_changes_images_in_training_only():
     assert np.abs(changed - x).mean() > 1
 
 
+def test_an_empty_augmentation_is_named():
+    with pytest.raises(ValueError, match="`augmentation`: .* without any layer"):
+        nets.mini_xception(**SMALL, augmentation=keras.Sequential())
+
+
 def test_an_augmented_net_has_the_same_weights():
     model = nets.mini_xception(**SMALL, augmentation=nets.augmentation())
     assert model.count_params() == nets.mini_xception(**SMALL).count_params()

@@ -81,6 +81,26 @@ def test_array_says_what_is_wrong_with_the_numbers(value, options, words):
         _validate.array("x", value, **options)
 
 
+@pytest.mark.parametrize(
+    ("function", "takes"),
+    [
+        (lambda: 0, 1),
+        (lambda a, b: 0, 1),
+        (lambda a, *, b: 0, 1),
+        (lambda a: 0, 2),
+        (abs, 2),
+    ],
+)
+def test_a_function_of_other_arguments_is_told_by_its_signature(function, takes):
+    with pytest.raises(ValueError, match=f"`f`: .* with {takes} argument"):
+        _validate.function("f", function, takes=takes)
+
+
+@pytest.mark.parametrize("function", [lambda a: 0, lambda *a: 0, lambda a, b=1: 0, max])
+def test_a_function_that_can_be_called_so_is_taken(function):
+    assert _validate.function("f", function, takes=1) is function
+
+
 def test_model_must_be_built():
     keras = pytest.importorskip("keras")
     with pytest.raises(ValueError, match="built"):

@@ -7,6 +7,7 @@ learner can mend the call without reading our source.
 from __future__ import annotations
 
 import difflib
+import inspect
 import math
 import numbers
 import os
@@ -128,10 +129,25 @@ def boolean(argument: str, value: Any) -> bool:
     return bool(value)
 
 
-def function(argument: str, value: Any) -> Callable[..., Any]:
-    """Return `value` if it can be called."""
+def function(argument: str, value: Any, takes: int | None = None) -> Callable[..., Any]:
+    """Return `value` if it can be called, and with `takes` arguments if that is told."""
     if not callable(value):
         fail_type(argument, "a function", value)
+    if takes is None:
+        return value
+    try:
+        signature = inspect.signature(value)
+    except (TypeError, ValueError):  # written in C, and says nothing
+        return value
+    try:
+        signature.bind(*range(takes))
+    except TypeError:
+        plural = "" if takes == 1 else "s"
+        fail_with_words(
+            argument,
+            f"a function that can be called with {takes} argument{plural}",
+            f"one with the signature {signature}",
+        )
     return value
 
 

@@ -47,7 +47,8 @@ def value_and_gradient(
 
     Raises:
         TypeError: if `function` cannot be called, or `x` is not numeric.
-        ValueError: if `x` is empty or has a NaN, or the value is not a scalar.
+        ValueError: if `function` does not take one argument, `x` is empty or has a
+            NaN, or the value is not a scalar.
 
     Example:
         `value, gradient = value_and_gradient(lambda x: ops.sum(x**2), np.ones(3))`
@@ -68,13 +69,12 @@ def gradient_function(
         compile: as in `value_and_gradient`.
 
     Raises:
-        TypeError: if `function` cannot be called; and, when called, as
-            `value_and_gradient`.
+        TypeError, ValueError: as `value_and_gradient`, here or when called.
 
     Example:
         `slope = gradient_function(ops.sum)`, then `value, gradient = slope(x)`
     """
-    _validate.function("function", function)
+    _validate.function("function", function, takes=1)
     _validate.boolean("compile", compile)
     from_list = differentiate(lambda parts: function(parts), compile)
     from_array = differentiate(lambda parts: function(parts[0]), compile)
@@ -182,8 +182,8 @@ def weight_gradients(
 
     Raises:
         TypeError: for anything but a Keras model, a loss, and numeric arrays.
-        ValueError: for empty arrays, NaN, unequal lengths, or a model with no
-            trainable weight.
+        ValueError: for empty arrays, NaN, unequal lengths, a model with no trainable
+            weight, or a loss that does not take two arguments.
 
     Example:
         `loss, gradients = weight_gradients(model, x, y, "mse")`
@@ -383,7 +383,7 @@ def _loss_function(loss: Any) -> Callable[[Any, Any], Any]:
             return keras.losses.get(loss)
         except ValueError:
             _validate.fail("loss", "the name of a Keras loss", loss)
-    return _validate.function("loss", loss)
+    return _validate.function("loss", loss, takes=2)
 
 
 def _functional(model: Any) -> Any:

@@ -739,10 +739,11 @@ def _augmented(x: Any, augmentation: Any) -> Any:
         return x
     import keras
 
+    expected = "a Keras layer such as `nets.augmentation()`"
     if not isinstance(augmentation, keras.layers.Layer):
-        _validate.fail_type(
-            "augmentation", "a Keras layer such as `nets.augmentation()`", augmentation
-        )
+        _validate.fail_type("augmentation", expected, augmentation)
+    if isinstance(augmentation, keras.Sequential) and not augmentation.layers:
+        _validate.fail_with_words("augmentation", expected, "one without any layer")
     return augmentation(x)
 
 
