@@ -35,8 +35,23 @@ def build_pages(root: Path = ROOT, *, every: bool = False) -> int:
     command += ["-W", "-n", "--keep-going", "-q"]
     if every:
         command.append("--all")
-    # A progress report of the builder is one line a page; its warnings are what counts.
-    return subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode
+    # What the builder prints is many lines a page; its warnings are what counts.
+    builder = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    began = time.monotonic()
+    while True:
+        try:
+            status = builder.wait(timeout=1)
+        except subprocess.TimeoutExpired:
+            if sys.stdout.isatty():
+                seconds = time.monotonic() - began
+                print(f"\r  writing the pages: {seconds:.0f} s", end="", flush=True)
+            continue
+        except BaseException:
+            builder.terminate()
+            raise
+        if sys.stdout.isatty():
+            print()
+        return status
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -130,7 +130,7 @@ def boolean(argument: str, value: Any) -> bool:
 
 
 def function(argument: str, value: Any, takes: int | None = None) -> Callable[..., Any]:
-    """Return `value` if it can be called, and with `takes` arguments if that is told."""
+    """Return `value` if it can be called, and with `takes` arguments if told so."""
     if not callable(value):
         fail_type(argument, "a function", value)
     if takes is None:
