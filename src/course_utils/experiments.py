@@ -249,7 +249,7 @@ def _mini_xception_parts() -> list[Experiment]:
             augmented=True,
             sizes={
                 # 18 runs: smaller than the other study, so that a CPU can make them.
-                "quick": {"data": {"image_size": 64}, "epochs": 8, "batch_size": 32},
+                "quick": {"data": {"image_size": 48}, "epochs": 8, "batch_size": 32},
                 "smoke": _CATS_VS_DOGS_SMOKE,
             },
         )
