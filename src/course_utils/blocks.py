@@ -257,7 +257,12 @@ def separable_block(
 
 
 def identity_block(
-    x: Any, filters: int, *, kernel_size: int = 3, momentum: float = 0.99
+    x: Any,
+    filters: int,
+    *,
+    kernel_size: int = 3,
+    momentum: float = 0.99,
+    name: str | None = None,
 ) -> Any:
     """Add a bottleneck of three convolutions to its input, whose shape stays.
 
@@ -270,6 +275,9 @@ def identity_block(
         filters: channels inside the bottleneck.
         kernel_size: side of the middle kernel, in pixels.
         momentum: of the running statistics, between 0 and 1.
+        name: what the layers' names begin with: the output is the layer `<name>`, the
+            activations in it are `<name>_narrow` and `<name>_middle`. None leaves the
+            names to Keras.
 
     Returns:
         Symbolic tensor of the shape of `x`.
@@ -297,8 +305,9 @@ def identity_block(
             "sum fits (use `convolutional_block` where the shape changes)",
             x,
         )
-    main = _bottleneck(x, filters, kernel_size, 1, momentum)
-    return layers.ReLU()(layers.Add()([x, main]))
+    main = _bottleneck(x, filters, kernel_size, 1, momentum, name)
+    total = layers.Add(name=_part(name, "sum"))([x, main])
+    return layers.ReLU(name=name)(total)
 
 
 def convolutional_block(
@@ -308,6 +317,7 @@ def convolutional_block(
     kernel_size: int = 3,
     strides: int = 2,
     momentum: float = 0.99,
+    name: str | None = None,
 ) -> Any:
     """Add a bottleneck of three convolutions to a projection of its input.
 
@@ -321,6 +331,7 @@ def convolutional_block(
         kernel_size: side of the middle kernel, in pixels.
         strides: of the first convolution and of the projection, in pixels.
         momentum: of the running statistics, between 0 and 1.
+        name: as in `identity_block`.
 
     Returns:
         Symbolic tensor of shape (batch, ⌈height / strides⌉, ⌈width / strides⌉,
@@ -344,10 +355,10 @@ def convolutional_block(
     _validate.integer("filters", filters, low=1)
     _validate.integer("strides", strides, low=1)
     _validate.number("momentum", momentum, low=0, high=1)
-    shortcut = layers.Conv2D(4 * filters, 1, strides=strides)(x)
-    shortcut = layers.BatchNormalization(momentum=momentum, epsilon=_EPSILON)(shortcut)
-    main = _bottleneck(x, filters, kernel_size, strides, momentum)
-    return layers.ReLU()(layers.Add()([shortcut, main]))
+    shortcut = _normalized(x, 4 * filters, 1, strides, momentum, name, "shortcut")
+    main = _bottleneck(x, filters, kernel_size, strides, momentum, name)
+    total = layers.Add(name=_part(name, "sum"))([shortcut, main])
+    return layers.ReLU(name=name)(total)
 
 
 def grouped_convolution(
@@ -468,11 +479,9 @@ def inverted_residual_block(
     _validate.integer("kernel_size", kernel_size, low=1)
     _validate.integer("strides", strides, low=1)
     _validate.number("momentum", momentum, low=0, high=1)
-    if name is not None:
-        _validate.string("name", name)
 
     def named(part: str) -> str | None:
-        return None if name is None else f"{name}_{part}"
+        return _part(name, part)
 
     def normalized(x: Any, part: str) -> Any:
         return layers.BatchNormalization(
@@ -501,23 +510,58 @@ _EPSILON = 1.001e-5
 
 
 def _bottleneck(
-    x: Any, filters: int, kernel_size: int, strides: int, momentum: float
+    x: Any,
+    filters: int,
+    kernel_size: int,
+    strides: int,
+    momentum: float,
+    name: str | None,
 ) -> Any:
     """1×1, k×k, 1×1, each with normalization, and no activation at the end."""
     from keras import layers
 
     _validate.integer("kernel_size", kernel_size, low=1)
     _validate.number("momentum", momentum, low=0, high=1)
-    for size, kernel, step in [
-        (filters, 1, strides),
-        (filters, kernel_size, 1),
-        (4 * filters, 1, 1),
+    for part, size, kernel, step in [
+        ("narrow", filters, 1, strides),
+        ("middle", filters, kernel_size, 1),
+        ("widen", 4 * filters, 1, 1),
     ]:
-        x = layers.Conv2D(size, kernel, strides=step, padding="same")(x)
-        x = layers.BatchNormalization(momentum=momentum, epsilon=_EPSILON)(x)
-        if size == filters:
-            x = layers.ReLU()(x)
+        x = _normalized(x, size, kernel, step, momentum, name, part)
+        if part != "widen":
+            x = layers.ReLU(name=_part(name, part))(x)
     return x
+
+
+def _normalized(
+    x: Any,
+    filters: int,
+    kernel_size: int,
+    strides: int,
+    momentum: float,
+    name: str | None,
+    part: str,
+) -> Any:
+    """Apply a convolution and batch normalization, with the names of a part."""
+    from keras import layers
+
+    x = layers.Conv2D(
+        filters,
+        kernel_size,
+        strides=strides,
+        padding="same",
+        name=_part(name, f"{part}_conv"),
+    )(x)
+    return layers.BatchNormalization(
+        momentum=momentum, epsilon=_EPSILON, name=_part(name, f"{part}_norm")
+    )(x)
+
+
+def _part(name: str | None, part: str) -> str | None:
+    """Return the name of a part of a block, or None where the block has no name."""
+    if name is None:
+        return None
+    return f"{_validate.string('name', name)}_{part}"
 
 
 def _convolution(

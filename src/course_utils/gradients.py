@@ -188,7 +188,11 @@ def weight_gradients(
     Example:
         `loss, gradients = weight_gradients(model, x, y, "mse")`
     """
-    return weight_gradient_function(model, loss, training=training)(x, y)
+    import keras
+
+    # On TensorFlow one call costs less than tracing it would.
+    compile = keras.backend.backend() != "tensorflow"
+    return _weight_gradient_function(model, loss, training, compile)(x, y)
 
 
 def weight_gradient_function(
@@ -211,6 +215,12 @@ def weight_gradient_function(
         `gradients_on = weight_gradient_function(model, "mse")`, then
         `loss, gradients = gradients_on(x, y)` after each step
     """
+    return _weight_gradient_function(model, loss, training, compile=True)
+
+
+def _weight_gradient_function(
+    model: Any, loss: Any, training: bool, compile: bool
+) -> Callable[[Any, Any], tuple[float, dict[str, np.ndarray]]]:
     import keras
 
     _validate.keras_model("model", model)
@@ -229,7 +239,7 @@ def weight_gradient_function(
         predictions, _ = model.stateless_call(weights, fixed, x, **mode)
         return keras.ops.mean(loss_of(y, predictions))
 
-    differentiated = differentiate(loss_at, compile=True)
+    differentiated = differentiate(loss_at, compile=compile)
 
     def on(x: Any, y: Any) -> tuple[float, dict[str, np.ndarray]]:
         x, y = _batch(x, y)

