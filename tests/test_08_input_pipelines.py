@@ -178,6 +178,21 @@ def test_each_rung_gives_every_image_shifted_by_up_to_two_pixels(lesson):
     np.testing.assert_allclose(images, wanted, rtol=1e-5, atol=1e-5)
 
 
+def test_a_second_pass_of_the_generator_shifts_anew(lesson):
+    first, second = one_pass(lesson.generator)[0], one_pass(lesson.generator)[0]
+    changed = (first != second).any(axis=(1, 2, 3))
+    assert changed.mean() > 0.8  # 24 of 25 shifts differ from the one before
+
+
+def test_both_ways_to_pad_are_the_same():
+    image = np.random.default_rng(0).uniform(size=(28, 28, 1)).astype("float32")
+    (mode,) = re.findall(r"np\.pad\(.*mode=\"(\w+)\"", cell_with("def one_by_one("))
+    (other,) = re.findall(r"tf\.pad\(.*\"(\w+)\"\)", cell_with("def shift("))
+    margin = [(2, 2), (2, 2), (0, 0)]
+    by_tensorflow = tf.pad(image, margin, other).numpy()
+    np.testing.assert_array_equal(np.pad(image, margin, mode=mode), by_tensorflow)
+
+
 def test_the_shift_reaches_all_25_places_and_follows_its_seed(one_lesson):
     picture = np.zeros((1, 28, 28, 1), "float32")
     picture[0, 14, 14] = 1

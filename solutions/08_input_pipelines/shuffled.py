@@ -54,6 +54,25 @@ def shuffled_pipeline(images, labels, batch_size, seed):
     return source.shuffle(100, seed=seed).batch(batch_size)
 
 
+# %% a buffer of a thousand wrong="mixes over the whole data"
+import tensorflow as tf
+
+
+def shuffled_pipeline(images, labels, batch_size, seed):
+    source = tf.data.Dataset.from_tensor_slices((images, labels))
+    return source.shuffle(1000, seed=seed).batch(batch_size)
+
+
+# %% drops the last batch wrong="gives every image once, with its label"
+import tensorflow as tf
+
+
+def shuffled_pipeline(images, labels, batch_size, seed):
+    source = tf.data.Dataset.from_tensor_slices((images, labels))
+    mixed = source.shuffle(len(images), seed=seed)
+    return mixed.batch(batch_size, drop_remainder=True)
+
+
 # %% one order for all passes wrong="has a new order in each pass"
 import tensorflow as tf
 

@@ -56,14 +56,27 @@ def cycle_rates(steps, peak, epochs, images, batch_size):
     return lower * peak * (1 + np.cos(np.pi * phase)) / 2
 
 
-# %% stays far above zero wrong="falls along a cosine to zero"
+# %% stays far above zero wrong="falls along the cosine"
 def cycle_rates(steps, peak, epochs, images, batch_size):
     n = epochs * -(-images // batch_size)
     phase = np.arange(steps) % n / n
     return peak * (0.1 + 0.9 * (1 + np.cos(np.pi * phase)) / 2)
 
 
-# %% falls in straight lines wrong="falls along a cosine to zero"
+# %% reaches zero at the last step wrong="falls along the cosine"
+def cycle_rates(steps, peak, epochs, images, batch_size):
+    n = epochs * -(-images // batch_size)
+    phase = np.arange(steps) % n / (n - 1)
+    return peak * (1 + np.cos(np.pi * phase)) / 2
+
+
+# %% up and down in a full wave wrong="starts again after whole epochs"
+def cycle_rates(steps, peak, epochs, images, batch_size):
+    n = epochs * -(-images // batch_size)
+    return peak * (1 + np.cos(2 * np.pi * np.arange(steps) / n)) / 2
+
+
+# %% falls in straight lines wrong="falls along the cosine"
 def cycle_rates(steps, peak, epochs, images, batch_size):
     n = epochs * -(-images // batch_size)
     return peak * (1 - np.arange(steps) % n / n)

@@ -142,7 +142,10 @@ def _restarts(answer: Any) -> None:
     rates = _rates(answer)
     found = np.flatnonzero(np.diff(rates).real > 0.2 * _PEAK) + 1
     if not len(found):
-        raise Failure(f"in {3 * _CYCLE} steps the rate never starts again at its peak.")
+        raise Failure(
+            f"in {3 * _CYCLE} steps the rate never jumps from its foot to the peak; a "
+            f"cycle should end after {_CYCLE} steps, and the next start at the peak."
+        )
     if found[0] != _CYCLE:
         raise Failure(
             f"with {_IMAGES} images, batches of {_BATCH} and epochs={_EPOCHS} the rate "
@@ -163,7 +166,15 @@ def _alike(answer: Any) -> None:
 
 def _cosine(answer: Any) -> None:
     found = _rates(answer)[:_CYCLE]
-    angle = np.pi * np.arange(_CYCLE) / _CYCLE
+    place = np.pi * np.arange(_CYCLE)
+    angle = place / _CYCLE
+    early = _PEAK * (1 + np.cos(place / (_CYCLE - 1))) / 2
+    if np.allclose(found, early, rtol=1e-3, atol=1e-4):
+        raise Failure(
+            f"in a cycle of n = {_CYCLE} steps your rate is 0 at its last step, n - 1. "
+            "Rate 0 would be step n, where the next cycle starts: at step s the rate "
+            "is peak * (1 + cos(pi * s / n)) / 2."
+        )
     expect_close(
         found,
         _PEAK * (1 + np.cos(angle)) / 2,
@@ -217,16 +228,18 @@ cycle = Exercise(
             ),
         ),
         Rule(
-            "falls along a cosine to zero",
+            "falls along the cosine",
             _cosine,
             hints=(
                 "Compare the rate in the middle of a cycle with half of the peak.",
-                "Within a cycle the rate is the peak times (1 + cos πt) / 2.",
-                "Look at the lowest rate that you ask for.",
+                "At step s of a cycle of n steps, the rate is the peak times "
+                "(1 + cos(π · s / n)) / 2.",
+                "Look at the lowest rate that you ask for, and at what you divide the "
+                "step by.",
             ),
         ),
     ],
-    correct="cycles of whole epochs, from the peak to zero, all alike",
+    correct="cycles of whole epochs, from the peak along the cosine, all alike",
 )
 
 # --- cifar.triangle -------------------------------------------------------------------
@@ -300,7 +313,8 @@ triangle = Exercise(
 
 # --- cifar.smoothing ------------------------------------------------------------------
 
-_LABELS, _CLASSES, _AMOUNT = np.array([2, 0, 4, 2]), 5, 0.1
+# Without the last class: the number of classes cannot be read off the labels.
+_LABELS, _CLASSES, _AMOUNT = np.array([2, 0, 3, 2]), 5, 0.1
 
 
 def _smoothed(answer: Any, amount: float = _AMOUNT) -> np.ndarray:
