@@ -1,6 +1,7 @@
 """Shared by all tests: quiet frameworks, the smoke profile, no network."""
 
 import os
+import sys
 
 import pytest
 
@@ -18,3 +19,23 @@ def compiled_functions_are_given_back():
         import jax
 
         jax.clear_caches()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def graphs_run_as_traced():
+    """As in a lesson in smoke: optimizing a graph costs more than its few runs save."""
+    if "tensorflow" in sys.modules:
+        from course_utils import runtime
+
+        runtime._run_graphs_as_traced("tensorflow")
+
+
+@pytest.fixture(scope="session")
+def needs_real_images():
+    """A function that skips a claim on images where drawn shapes stand in for them."""
+
+    def skip_a_stand_in(data):
+        if data.source == "stand-in":
+            pytest.skip("about images that are not here (set COURSE_DATA)")
+
+    return skip_a_stand_in

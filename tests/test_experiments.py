@@ -535,11 +535,15 @@ def test_the_list_says_what_is_recorded(capsys):
         assert "of 3 recorded" in line or "of 1 recorded" in line
 
 
-def test_a_recorded_command_names_no_folder():
-    command = experiments._shared_command(
-        ["run", "a/b", "--results", "somewhere", "--seeds", "0", "--commit", "abc"]
-    )
-    assert command == "python -m course_utils.experiments run a/b --seeds 0"
+def test_a_recorded_command_names_no_folder(monkeypatch):
+    told = {}
+    monkeypatch.setattr(experiments, "run", lambda experiment, **how: told.update(how))
+    monkeypatch.setattr(experiments, "_commit", lambda: ("", False))
+    name = "cats_vs_dogs/mini_xception"
+    options = ["--results", "somewhere", "--seeds", "0", "--commit", "abc"]
+    assert experiments.main(["run", name, *options]) == 0
+    wanted = f"python -m course_utils.experiments run {name} --seeds 0"
+    assert told["command"] == wanted
 
 
 # --- What the course has recorded -----------------------------------------------------

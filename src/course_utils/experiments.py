@@ -183,9 +183,9 @@ def _cats_vs_dogs_data() -> dict[str, Any]:
     }
 
 
-#: In smoke every line runs on a few small images.
+#: In smoke every line runs on a few small images, in one step.
 _CATS_VS_DOGS_SMOKE: dict[str, Any] = {
-    "data": {"image_size": 80, "train": 16, "validation": 8, "test": 8},
+    "data": {"image_size": 80, "train": 8, "validation": 8, "test": 8},
     "epochs": 1,
     "batch_size": 8,
 }
@@ -281,7 +281,7 @@ _CIFAR10_SIZES: dict[str, dict[str, Any]] = {
         "batch_size": 50,
     },
     "smoke": {
-        "data": {"train": 16, "validation": 10, "test": 10},
+        "data": {"train": 8, "validation": 8, "test": 8},
         "epochs": 1,
         "batch_size": 8,
     },
@@ -578,7 +578,7 @@ def _train(
     """Train one seed from where it stopped; return its run and its kept weights."""
     import keras
 
-    from course_utils.training import fit
+    from course_utils.training import eager_if_short, fit
 
     steps = _steps_folder(experiment, seed, digest, results)
     steps.mkdir(parents=True, exist_ok=True)
@@ -643,11 +643,13 @@ def _train(
         "seed": seed,
         "seconds": round(clock.total(), 1),
         "curves": curves | clock.curve(finished),
-        "metrics": _judge(experiment, model, data),
     }
-    if not experiment.keep_weights or seed != experiment.seeds[0]:
-        return result, None
-    return result, _keep(experiment, model, data, seed, results)
+    batches = -(-(len(data.x_test) + len(data.x_validation)) // experiment.batch_size)
+    with eager_if_short(model, batches):
+        result["metrics"] = _judge(experiment, model, data)
+        if not experiment.keep_weights or seed != experiment.seeds[0]:
+            return result, None
+        return result, _keep(experiment, model, data, seed, results)
 
 
 def _targets(model: Any, labels: np.ndarray) -> np.ndarray:
@@ -1036,9 +1038,7 @@ def _run_command(chosen: argparse.Namespace, arguments: list[str]) -> int:
             results=chosen.results,
             profile=chosen.profile,
             commit=commit or chosen.commit,
-            command=shlex.join(
-                ["python", "-m", "course_utils.experiments", *arguments]
-            ),
+            command=_shared_command(arguments),
         )
     return 0
 

@@ -187,7 +187,7 @@ def fit(
     progress.start()
     started = time.perf_counter()
     diverged: _Diverged | None = None
-    short = _eager_if_short(model, epochs * steps_per_epoch)
+    short = eager_if_short(model, epochs * steps_per_epoch)
     with short, _soft_interrupt() as interrupt:
         _make_variables(model, x, y)
         watch = _Watch(history, progress, interrupt, len(x), batch_size)
@@ -463,20 +463,26 @@ def _callback_list(
 
 
 @contextmanager
-def _eager_if_short(model: Any, steps: int) -> Iterator[None]:
-    """Run a few steps as they are: on TensorFlow, tracing them would take longer."""
+def eager_if_short(model: Any, steps: int) -> Iterator[None]:
+    """Run a few steps as they are: on TensorFlow, tracing them would take longer.
+
+    Args:
+        model: a compiled keras.Model; its `fit`, `evaluate` and `predict` are meant.
+        steps: how many steps (mini-batches) will run inside.
+    """
     import keras
 
     if keras.backend.backend() != "tensorflow" or steps > _STEPS_NOT_WORTH_A_TRACE:
         yield
         return
     asked, model.run_eagerly = model.run_eagerly, True
+    traced = model.train_function, model.test_function, model.predict_function
     try:
         yield
     finally:
         model.run_eagerly = asked
-        # Keras keeps the functions of the last mode until it is told to make them anew.
-        model.train_function = model.test_function = None
+        # What was traced before stays; what was made in this mode does not.
+        model.train_function, model.test_function, model.predict_function = traced
 
 
 def _make_variables(model: Any, x: np.ndarray, y: np.ndarray) -> None:
