@@ -188,9 +188,11 @@ def fitted(model, images, labels, seed, epochs, batch_size=32):
 
 
 @pytest.fixture(scope="module")
-def trained(lesson):
+def trained(lesson, needs_real_images):
     """Accuracies on the test pictures, one row a seed: as they are, moved by 2."""
+    needs_real_images(lesson.data)
     data = lesson.data
+    images, labels = data.x_train[:500], data.y_train[:500]
     kinds = {"dense": nets.dense_classifier, "convnet": nets.small_convnet}
     found = {}
     for name, build in kinds.items():
@@ -198,11 +200,11 @@ def trained(lesson):
             model = build(
                 augmentation=lesson.small_changes() if way[0] == "a" else None
             )
-            order = lesson.shuffled if way == "shuffled" else lambda images: images
+            order = lesson.shuffled if way == "shuffled" else lambda x: x
             moved = [lesson.shifted(data.x_test, *by) for by in ((0, 2), (-2, 0))]
             rows = []
             for seed in SEEDS:
-                fitted(model, order(data.x_train), data.y_train, seed, epochs=4)
+                fitted(model, order(images), labels, seed, epochs=4)
                 tests = [order(x) for x in (data.x_test, *moved)]
                 still, *others = (
                     lesson.accuracies([model], x, data.y_test)[0] for x in tests
@@ -258,7 +260,8 @@ def test_maps_move_with_the_picture_by_four_pixels_and_no_others(lesson, capsys)
 # --- The three bugs -------------------------------------------------------------------
 
 
-def test_sigmoid_outputs_train_well_and_are_no_probabilities(lesson):
+def test_sigmoid_outputs_train_well_and_are_no_probabilities(lesson, needs_real_images):
+    needs_real_images(lesson.data)
     data = lesson.data
     model = lesson.network_with_a_bug()
     loss = keras.losses.SparseCategoricalCrossentropy()
@@ -311,7 +314,8 @@ def test_two_swaps_cancel_in_the_table_and_not_in_the_choice(lesson, capsys):
 # --- The grid -------------------------------------------------------------------------
 
 
-def test_schedules_agree_at_a_good_rate_and_save_no_bad_one(lesson):
+def test_schedules_agree_at_a_good_rate_and_save_no_bad_one(lesson, needs_real_images):
+    needs_real_images(lesson.data)
     data = lesson.data
     model = nets.dense_classifier()
     model.compile("sgd", "sparse_categorical_crossentropy")

@@ -344,12 +344,6 @@ def test_glorot_is_the_standard_of_keras_and_a_twentieth_that_of_random_uniform(
 # --- training -------------------------------------------------------------------------
 
 
-def needs_real_images(lesson):
-    """Skip a test of what is learned, where drawn shapes stand in for MNIST."""
-    if lesson.data.source == "stand-in":
-        pytest.skip("the claim is about MNIST, which is not here (set COURSE_DATA)")
-
-
 def start_again(model, build):
     """Give a compiled model new weights and its optimizer a new start."""
     model.set_weights(build().get_weights())
@@ -380,8 +374,10 @@ def test_without_clipping_the_loss_is_lost_and_clipping_saves_the_run(lesson):
         assert train(clip=None, gain=2, epochs=1)[0] < min(clipped) / 3
 
 
-def test_a_starved_sigmoid_net_wakes_up_while_relu_never_slept(lesson):
-    needs_real_images(lesson)
+def test_a_starved_sigmoid_net_wakes_up_while_relu_never_slept(
+    lesson, needs_real_images
+):
+    needs_real_images(lesson.data)
 
     def norms(slopes):
         return [np.linalg.norm(g) for g in slopes.values() if g.ndim == 2]
@@ -412,8 +408,10 @@ def test_a_starved_sigmoid_net_wakes_up_while_relu_never_slept(lesson):
         assert np.mean(run.steps["loss"][-5:]) < 1.5
 
 
-def test_deeper_plain_net_has_the_higher_training_loss_and_healthy_gradients(lesson):
-    needs_real_images(lesson)
+def test_deeper_plain_net_has_the_higher_training_loss_and_healthy_gradients(
+    lesson, needs_real_images
+):
+    needs_real_images(lesson.data)
 
     # 24 layers in place of the lesson's 32, which take a minute to compile and train.
     def norms(slopes):

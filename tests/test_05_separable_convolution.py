@@ -219,9 +219,10 @@ def test_deep_features_are_not_independent(lesson, trained):
             assert 0.05 < lesson.typical(lesson.correlations(maps)) < 0.6
 
 
-def test_colors_of_photographs_are_more_correlated_than_deep_features(lesson, trained):
-    if lesson.data.source == "stand-in":
-        pytest.skip("about photographs, and drawn shapes stand in for them here")
+def test_colors_of_photographs_are_more_correlated_than_deep_features(
+    lesson, trained, needs_real_images
+):
+    needs_real_images(lesson.data)
     colors = lesson.typical(lesson.correlations(lesson.x_test))
     assert colors > 0.7
     for _, _, features in trained:
@@ -278,8 +279,9 @@ def test_112_filters_make_the_separable_net_as_large_as_the_ordinary_one(lesson)
 
 
 @pytest.fixture(scope="module")
-def last_losses(lesson):
+def last_losses(lesson, needs_real_images):
     """Train three nets for each seed, which shuffles the numbers in each kernel."""
+    needs_real_images(lesson.data)
     x, y, found = lesson.x_train, lesson.data.y_train, {}
     for size in [(32, 1), (32, 32), (112, 112)]:
         model = lesson.grouped_net(*size)
