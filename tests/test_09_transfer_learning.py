@@ -299,7 +299,11 @@ def test_four_against_none_has_the_p_value_of_the_quiz(lesson, capsys):
     first, second = np.zeros(10, bool), np.zeros(10, bool)
     second[:4] = True
     lesson.compare(first, second)
-    assert "0 and 4 images by one alone, p = 0.12" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "0 and 4 images by one alone, p = " in printed
+    assert float(printed.split("p = ")[1]) == pytest.approx(0.125, abs=0.006)
+    lesson.compare(first, first)
+    assert "0 and 0 images by one alone, p = 1\n" in capsys.readouterr().out
     assert stats.binomtest(0, 4).pvalue == 0.125
     assert stats.binomtest(1, 6).pvalue > 0.125  # 5 against 1
 

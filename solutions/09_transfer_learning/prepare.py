@@ -42,6 +42,12 @@ def prepare(images):
     return images.astype("float32")
 
 
+# %% takes only float32 for floats wrong="floats from −1 to 1"
+def prepare(images):
+    white = 1 if images.dtype == np.float32 else 255
+    return images.astype("float32") / white * 2 - 1
+
+
 # %% asks for the largest value wrong="the type decides, not the values"
 def prepare(images):
     white = 255 if images.max() > 1 else 1

@@ -71,6 +71,8 @@ def _counts_all(answer: float) -> None:
     wanted = sizes["dense"] + sizes["scale and shift"]
     if answer != wanted:
         words = "too many" if answer > wanted else "too few"
+        if answer == wanted - sizes["bias"]:
+            words += ": the biases are missing"
         raise Failure(f"{answer:,} is {words}.")
 
 
@@ -158,13 +160,14 @@ def _prepares_bytes(answer: Any) -> None:
 
 
 def _prepares_floats(answer: Any) -> None:
-    images = _floats()
-    expect_close(
-        call(answer, images),
-        _line(images, 1),
-        atol=1e-4,
-        what="the values made of floats",
-    )
+    for kind in ("float32", "float64"):
+        images = _floats().astype(kind)
+        expect_close(
+            call(answer, images),
+            _line(images, 1),
+            atol=1e-4,
+            what=f"the values made of {kind} numbers",
+        )
 
 
 def _asks_type(answer: Any) -> None:
@@ -499,8 +502,8 @@ thaw = Exercise(
             _base_is_trainable,
             hints=(
                 "Look at `model.trainable_variables`: are all kernels in it?",
-                "The base has a model inside. What you set on the base, after it or "
-                "before it, decides.",
+                "What you set on the base itself decides. On TensorFlow, a model that "
+                "says True already passes nothing on when it is told True again.",
                 "Look at what you set `trainable` of, and at what you return.",
             ),
         ),
