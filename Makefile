@@ -22,7 +22,7 @@ $(READY): pyproject.toml requirements.lock
 		|| { echo "The environment could not be made: see the message above, then call make again."; exit 1; }
 	@touch $@
 
-book: $(READY) ## execute the lessons and build the site (10 to 20 minutes the first time)
+book: $(READY) ## execute the lessons and build the site (about half an hour the first time)
 	@$(BIN)/python tools/build_book.py
 
 test: $(READY) ## run every test, each lesson untouched and solved (15 to 20 minutes)

@@ -63,7 +63,7 @@ def test_a_measurement_that_fails_leaves_nothing_behind(course):
 def test_the_table_holds_every_net_with_its_own_numbers(monkeypatch):
     few = {"Small": ("small_convnet", {}), "ResNet": ("cifar_resnet", {"depth": 8})}
     monkeypatch.setattr(measured_nets, "NETS", few)
-    # After thousands of tests it would walk through a full memory for a minute.
+    # What it frees is not the subject. With it this test took 50 s in the whole suite.
     monkeypatch.setattr("keras.backend.clear_session", lambda **_: None)
     table = measured_nets.cost_table(batch_size=1, repeats=1)
     assert [row[:2] for row in table["rows"]] == [
