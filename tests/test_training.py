@@ -378,3 +378,64 @@ def test_a_model_that_was_asked_to_run_eagerly_still_does():
     model.run_eagerly = True
     fit(model, X[:4], Y[:4], epochs=1, batch_size=4)
     assert model.run_eagerly is True
+
+
+def convnet():
+    """Return a small compiled net with everything that remembers."""
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            keras.layers.Conv2D(4, 3),
+            keras.layers.BatchNormalization(),
+            keras.layers.Dropout(0.3),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(2),
+        ]
+    )
+    rate = keras.optimizers.schedules.CosineDecay(0.1, 12)
+    optimizer = keras.optimizers.SGD(rate, momentum=0.9, use_ema=True)
+    model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(True))
+    return model
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_restarted_training_is_that_of_a_new_model(seed):
+    x = RNG.normal(size=(48, 8, 8, 1)).astype("float32")
+    y = np.arange(48) % 2
+
+    def trained(model):
+        history = fit(model, x, y, epochs=2, batch_size=8, label="net", curve=False)
+        return history.steps["loss"], model.get_weights()
+
+    def restarted(model, seed):
+        keras.utils.set_random_seed(seed)
+        training.restart(model, convnet)
+        return trained(model)
+
+    keras.utils.set_random_seed(seed)
+    losses, weights = trained(convnet())
+    used = convnet()
+    other, _ = restarted(used, seed + 100)
+    again, same = restarted(used, seed)
+    assert again != other
+    if keras.backend.backend() != "tensorflow":
+        # There the first `fit` of a model draws an order of the images more.
+        restarted(used, seed + 100)
+        losses, weights = restarted(used, seed)
+    assert again == losses
+    for one, two in zip(weights, same, strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_a_model_restarts_only_as_what_it_is():
+    model = net()
+    with pytest.raises(ValueError, match="build"):
+        training.restart(model, convnet)
+    with pytest.raises(TypeError, match="build"):
+        training.restart(model, net())
+    with pytest.raises(TypeError, match="build"):
+        training.restart(model, lambda: None)
+    with pytest.raises(ValueError, match="compiled"):
+        training.restart(keras.Sequential([keras.Input((6,))]), net)
+    with pytest.raises(TypeError, match="model"):
+        training.restart("net", net)
