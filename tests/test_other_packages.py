@@ -29,7 +29,7 @@ LAYERS = {"functional": "maps", "sequential": "maps", "nested": "base/maps"}
 
 
 def body(x):
-    """Maps of the size of the image: then a package's way to enlarge them is no part."""
+    """Maps as large as the image, so that nobody's way to enlarge them counts."""
     x = layers.Conv2D(4, 3, padding="same", activation="relu")(x)
     x = layers.Conv2D(5, 3, padding="same", activation="relu", name="maps")(x)
     return x
