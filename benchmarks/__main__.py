@@ -1,8 +1,8 @@
 """Measure what the course promises, and write the tables of the book's appendix.
 
-    python -m benchmarks              everything (about 45 minutes on two cores)
+    python -m benchmarks              everything (about an hour and a half on two cores)
     python -m benchmarks lessons      only these: package, checks, nets, pipelines,
-                                      transfer, lessons, book
+                                      transfer, heat_maps, lessons, book
     python -m benchmarks lessons --only 06 07    of the lessons, only these
 
 Results go to results/benchmarks.json (tables, shown in the book),
@@ -38,7 +38,10 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results"
 sys.path.insert(0, str(ROOT / "tools"))
 
-PARTS = ("package", "checks", "nets", "pipelines", "transfer", "lessons", "book")
+PARTS = (
+    *("package", "checks", "nets", "pipelines", "transfer", "heat_maps"),
+    *("lessons", "book"),
+)
 PACKAGES = ("course-utils", "tensorflow", "keras", "numpy", "jupyter-book")
 
 
@@ -164,6 +167,13 @@ def measure_transfer() -> list[dict]:
     from benchmarks import transfer
 
     return transfer.feature_extraction()
+
+
+def measure_heat_maps() -> list[dict]:
+    """Heat maps and filter pictures, beside the packages that others use."""
+    from benchmarks import heat_maps
+
+    return heat_maps.everything()
 
 
 def measure_pipelines() -> list[dict]:

@@ -33,7 +33,7 @@ def lesson():
     names |= {"gradients": gradients, "blocks": blocks, "y_train": data.y_train}
     names["x_train"] = (data.x_train - data.x_train.mean()) / data.x_train.std()
     names["loss"] = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    names["distances"] = [-1.0, 0.0, 1.0]
+    names["distances"] = [-1.0, 1.0]
     for text in ("def residual_block(", "def tower(", "def profile(", "def slopes("):
         exec(cell_with(text), names)
     for text, end in [
@@ -237,19 +237,22 @@ def trained(lesson):
     """Train the lesson's three networks for each seed; loss, and loss far away.
 
     Each network is compiled once; a seed shuffles the numbers within each kernel, and
-    the optimizer starts anew.
+    the optimizer starts anew. The deep ones have 24 layers in place of the lesson's 32,
+    and only kernels train: Adam's work on many small variables is half of compiling.
     """
     kinds = {
         "plain 8": (blocks.plain_block, 8),
-        "plain 32": (blocks.plain_block, 32),
-        "residual 32": (blocks.residual_block, 32),
+        "plain 24": (blocks.plain_block, 24),
+        "residual 24": (blocks.residual_block, 24),
     }
     found = {}
     x, y = lesson.x_train, lesson.y_train
     for name, (block, depth) in kinds.items():
         options = {"pooling_at": (0, 1), "normalization": True}
         model = lesson.tower(block, depth - 2, **options)
-        model.compile(keras.optimizers.Adam(0.003), lesson.loss)
+        for variable in model.trainable_variables:
+            variable.trainable = variable.path.endswith("kernel")
+        model.compile(keras.optimizers.Adam(0.005), lesson.loss)
         model.optimizer.build(model.trainable_variables)
         state = [ops.convert_to_numpy(v) for v in model.optimizer.variables]
         start = model.get_weights()
@@ -271,12 +274,12 @@ def last_losses(trained, name):
 
 
 def test_a_deep_plain_network_trains_worse_than_a_shallow_one(trained):
-    assert (last_losses(trained, "plain 32") > last_losses(trained, "plain 8")).all()
+    assert (last_losses(trained, "plain 24") > last_losses(trained, "plain 8")).all()
 
 
 def test_shortcuts_end_the_degradation(trained):
-    residual = last_losses(trained, "residual 32")
-    assert (residual < last_losses(trained, "plain 32") - 0.2).all()
+    residual = last_losses(trained, "residual 24")
+    assert (residual < last_losses(trained, "plain 24") - 0.2).all()
     assert (residual < last_losses(trained, "plain 8")).mean() > 0.5
 
 
@@ -286,7 +289,7 @@ def test_far_from_the_trained_weights_the_plain_loss_is_higher(trained):
         for name, runs in trained.items()
         if name != "plain 8"
     }
-    assert (far["plain 32"] > 5 * far["residual 32"]).all()
+    assert (far["plain 24"] > 5 * far["residual 24"]).all()
 
 
 # --- Is the input preserved? ----------------------------------------------------------

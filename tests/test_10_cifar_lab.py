@@ -227,8 +227,10 @@ def trainings(net, data, schedules, epochs, optimizer, peak):
             for variable, value in zip(choice.variables, fresh, strict=True):
                 variable.assign(value)
             past = model.fit(x, y, epochs=epochs, batch_size=50, verbose=0)
-            outputs = model.predict(held, batch_size=500, verbose=0)
-            found[name].append((past.history["accuracy"][-1], outputs))
+            accuracy, outputs = past.history["accuracy"][-1], None
+            if len(held):
+                outputs = model.predict(held, batch_size=500, verbose=0)
+            found[name].append((accuracy, outputs))
     return found
 
 
@@ -269,7 +271,7 @@ def test_the_repaired_net_learns_more_than_the_one_that_was_found(data):
     few = SimpleNamespace(
         x_train=data.x_train[:200],
         y_train=data.y_train[:200],
-        x_validation=data.x_validation[:100],
+        x_validation=data.x_validation[:0],  # the claim is about training
     )
     learned = {
         name: trainings(
@@ -277,8 +279,8 @@ def test_the_repaired_net_learns_more_than_the_one_that_was_found(data):
             few,
             ["one_cycle"],
             3,
-            "adam",
-            2e-3,
+            "sgd",  # Adam takes longer to compile
+            2e-2,
         )["one_cycle"]
         for name, options in (("found", {"strides": BROKEN}), ("repaired", {}))
     }

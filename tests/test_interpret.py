@@ -180,6 +180,35 @@ def test_every_kind_of_model_gives_the_same_map(method):
         np.testing.assert_allclose(other, found[0], rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_who_asks_often_gets_the_same_maps_and_sees_new_weights(method):
+    model = same_weights(functional())
+    first = method(model, IMAGES, [0, 1, 2])
+    for _ in range(4):  # on TensorFlow the last ones are compiled
+        again = method(model, IMAGES, [0, 1, 2])
+    np.testing.assert_allclose(again.maps, first.maps, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(again.scores, first.scores, rtol=1e-5)
+    same_weights(model, seed=2)
+    other = method(model, IMAGES, [0, 1, 2])
+    fresh = method(same_weights(functional(), seed=2), IMAGES, [0, 1, 2])
+    np.testing.assert_allclose(other.maps, fresh.maps, rtol=1e-4, atol=1e-6)
+    assert np.abs(other.maps - first.maps).max() > 1e-3
+
+
+def test_what_is_kept_for_a_model_goes_with_it():
+    import gc
+
+    gc.collect()
+    before = len(interpret._asked)
+    model = same_weights(functional())
+    for _ in range(5):
+        interpret.grad_cam(model, IMAGES, 1)
+    assert len(interpret._asked) == before + 1
+    del model
+    gc.collect()
+    assert len(interpret._asked) <= before
+
+
 @pytest.mark.parametrize("head", ["softmax", "softmax layer", "activation layer"])
 @pytest.mark.parametrize("method", METHODS)
 def test_a_softmax_at_the_end_changes_nothing(method, head):

@@ -17,6 +17,7 @@ _HOME = {
     "report": "runtime",
     "load": "data",
     "fit": "training",
+    "restart": "training",
     "check": "exercises",
     "hint": "exercises",
     "show_source": "gradients",

@@ -10,6 +10,7 @@ model is taken off while the gradient is computed, and put back.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -38,6 +39,8 @@ __all__ = [
 
 _CONVOLUTIONS = ("BaseConv", "BaseDepthwiseConv", "BaseSeparableConv")
 _EPSILON = 1e-12
+_IMAGES_A_RUN = 16
+_CALLS_WORTH_A_TRACE = 3
 
 
 @dataclass(frozen=True)
@@ -290,14 +293,13 @@ def smooth_grad(
     rng = np.random.default_rng(_validate.integer("seed", seed, 0))
     images = _images(model, images)
     classes, scores = _classes(model, images, classes)
-    slopes_at = _slopes(model)
     axes = tuple(range(1, images.ndim))
     scale = noise * np.ptp(images, axis=axes, keepdims=True)
-    total = np.zeros_like(images)
-    for _ in range(samples):
-        noisy = images + scale * rng.standard_normal(images.shape, dtype="float32")
-        total += slopes_at(noisy.astype("float32"), classes)
-    maps = np.abs(total / samples).max(axis=-1)
+
+    def noisy(_: int) -> np.ndarray:
+        return images + scale * rng.standard_normal(images.shape, dtype="float32")
+
+    maps = np.abs(_mean_slopes(model, noisy, samples, classes)).max(axis=-1)
     return HeatMaps(maps, classes, scores, "SmoothGrad")
 
 
@@ -340,12 +342,11 @@ def integrated_gradients(
         _validate.fail(
             "baseline", f"a number, or an array for images of {images.shape}", baseline
         )
-    slopes_at = _slopes(model)
-    total = np.zeros_like(images)
-    for k in range(steps):
-        point = start + (k + 0.5) / steps * (images - start)
-        total += slopes_at(point.astype("float32"), classes)
-    parts = (images - start) * total / steps
+
+    def point(k: int) -> np.ndarray:
+        return start + (k + 0.5) / steps * (images - start)
+
+    parts = (images - start) * _mean_slopes(model, point, steps, classes)
     _, before = _classes(model, np.ascontiguousarray(start), classes)
     change = scores - before
     missed = np.abs(parts.reshape(len(parts), -1).sum(axis=1) - change)
@@ -393,8 +394,10 @@ def _cam(
 ) -> HeatMaps:
     images = _images(model, images)
     name, chosen = _maps_layer(model, layer)
-    classes, scores = _classes(model, images, classes)
-    maps, slopes = _maps_and_slopes(model, chosen, images, classes, name)
+    if classes is not None:
+        classes = _known_classes(classes, len(images), _classifier_units(model, images))
+    maps, slopes, logits = _maps_and_slopes(model, chosen, images, classes, name)
+    classes, scores = _scores_of(logits, classes)
     if method == "Grad-CAM":
         slopes = slopes.mean(axis=(1, 2), keepdims=True)
     heat = np.maximum((maps * slopes).sum(axis=-1), 0)
@@ -755,38 +758,125 @@ def _classes(
 
     with _at_the_logits(model):
         outputs = _forward(model, keras.ops.convert_to_tensor(images))
+    logits = keras.ops.convert_to_numpy(_of_a_classifier(outputs))
+    if classes is not None:
+        classes = _known_classes(classes, len(images), logits.shape[1])
+    return _scores_of(logits, classes)
+
+
+def _scores_of(
+    logits: np.ndarray, classes: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the classes, the predicted ones by default, and the logit of each."""
+    import keras
+
+    if classes is None:
+        classes = keras.ops.convert_to_numpy(_predicted(logits))
+    if logits.shape[1] == 1:
+        return classes, (2 * classes - 1) * logits[:, 0]
+    return classes, logits[np.arange(len(logits)), classes]
+
+
+def _predicted(logits: Any) -> Any:
+    """Return the class of each row of logits; one unit has the classes 0 and 1."""
+    import keras
+
+    if logits.shape[-1] == 1:
+        return keras.ops.cast(logits[:, 0] > 0, "int32")
+    return keras.ops.argmax(logits, axis=-1)
+
+
+def _known_classes(classes: Any, count: int, units: int) -> np.ndarray:
+    """Return one class an image; fail where the model has no such class."""
+    known = max(units, 2)
+    chosen = _validate.class_numbers("classes", classes, count)
+    if chosen.min() < 0 or chosen.max() >= known:
+        _validate.fail("classes", f"classes from 0 to {known - 1}", classes)
+    return chosen
+
+
+def _classifier_units(model: Any, images: np.ndarray) -> int:
+    """Return how many outputs a classifier has for each image."""
+    import keras
+
+    if getattr(model, "outputs", None):
+        outputs = model.outputs[0] if len(model.outputs) == 1 else model.outputs
+    else:
+        outputs = _forward(model, keras.ops.convert_to_tensor(images[:1]))
+    return int(_of_a_classifier(outputs).shape[1])
+
+
+def _of_a_classifier(outputs: Any) -> Any:
+    """Return outputs that have one row for each image; fail for others."""
     shape = tuple(getattr(outputs, "shape", ()))
     if len(shape) != 2:
         came = f"outputs of shape {shape}"
         _validate.fail_with_words("model", "a classifier: one row an image", came)
-    logits = keras.ops.convert_to_numpy(outputs)
-    count = max(logits.shape[1], 2)
-    if classes is None:
-        one = logits.shape[1] == 1
-        chosen = (logits[:, 0] > 0).astype(int) if one else logits.argmax(axis=1)
-    else:
-        chosen = _validate.class_numbers("classes", classes, len(images))
-        if chosen.min() < 0 or chosen.max() >= count:
-            _validate.fail("classes", f"classes from 0 to {count - 1}", classes)
-    if logits.shape[1] == 1:
-        return chosen, (2 * chosen - 1) * logits[:, 0]
-    return chosen, logits[np.arange(len(logits)), chosen]
+    return outputs
 
 
 def _slopes(model: Any) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     """Return a function of images and classes: the gradients of the logits."""
+    model_of = weakref.ref(model)  # what is kept for a model must not keep it alive
 
     def score(tensors: Sequence[Any], classes: Any) -> Any:
-        return _score(_forward(model, tensors[0]), classes)
-
-    run = differentiate(score, compile=False)
+        return _score(_forward(model_of(), tensors[0]), classes)
 
     def at(images: np.ndarray, classes: np.ndarray) -> np.ndarray:
-        with _at_the_logits(model):
-            _, (slopes,) = run([images], classes)
+        (slopes,) = _at_logits(model, "slopes", score, [images], classes)
         return slopes
 
     return at
+
+
+# How often a model was asked for gradients of one kind and shape, and the function that
+# was compiled for it in the end.
+_asked: weakref.WeakKeyDictionary[Any, dict[Any, tuple[int, Any]]]
+_asked = weakref.WeakKeyDictionary()
+
+
+def _at_logits(
+    model: Any, kind: Any, score: Any, tensors: list[np.ndarray], *constants: np.ndarray
+) -> list[np.ndarray]:
+    """Return the gradients of a score of a model whose softmax is taken off.
+
+    One picture is over sooner than TensorFlow has traced it. Who asks again and again
+    gets a traced function. (JAX would bake the weights into it: there it stays eager.)
+    """
+    import keras
+
+    asked = _asked.setdefault(model, {})
+    head = getattr(_layers(model)[-1][1], "activation", None)
+    key = (kind, id(head), *(array.shape for array in (*tensors, *constants)))
+    calls, run = asked.get(key, (0, None))
+    if run is None:
+        worth_it = calls >= _CALLS_WORTH_A_TRACE
+        run = differentiate(
+            score, compile=worth_it and keras.backend.backend() == "tensorflow"
+        )
+        asked[key] = (calls + 1, run if worth_it else None)
+    with _at_the_logits(model):
+        _, slopes = run(tensors, *constants)
+    return slopes
+
+
+def _mean_slopes(
+    model: Any, changed: Callable[[int], np.ndarray], count: int, classes: np.ndarray
+) -> np.ndarray:
+    """Return the mean gradient in `changed(0)` … `changed(count - 1)`.
+
+    Of few images several changed copies share a run: it costs little more than one.
+    """
+    slopes_at = _slopes(model)
+    together = max(1, _IMAGES_A_RUN // len(classes))
+    total: Any = 0.0
+    for first in range(0, count, together):
+        copies = [changed(k) for k in range(first, min(first + together, count))]
+        slopes = slopes_at(
+            np.concatenate(copies).astype("float32"), np.tile(classes, len(copies))
+        )
+        total = total + slopes.reshape(len(copies), *copies[0].shape).sum(axis=0)
+    return np.asarray(total / count, dtype="float32")
 
 
 def _maps_layer(model: Any, layer: str | None) -> tuple[str, Any]:
@@ -816,20 +906,22 @@ def _maps_layer(model: Any, layer: str | None) -> tuple[str, Any]:
 
 
 def _maps_and_slopes(
-    model: Any, layer: Any, images: np.ndarray, classes: np.ndarray, name: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return a layer's output and the gradient of the logits in it, in one run.
+    model: Any, layer: Any, images: np.ndarray, classes: np.ndarray | None, name: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return a layer's output, the gradient of the logits in it, and the logits.
 
-    To the output h an offset of zero is added, and a second zero array is multiplied
-    with h and added to the score. The gradient in the first is that in h; the gradient
-    in the second is h itself.
+    All in one run. To the output h an offset of zero is added; a second zero array is
+    multiplied with h and added to the score, a third one with the logits. The gradient
+    in the first is that in h; those in the others are h itself and the logits.
     """
     import keras
 
+    ops = keras.ops
     shape = _output_shape(model, layer, images, name)
+    model_of, layer_of = weakref.ref(model), weakref.ref(layer)
 
-    def score(tensors: Sequence[Any], x: Any, classes: Any) -> Any:
-        offset, multiplier = tensors
+    def score(tensors: Sequence[Any], x: Any, *given: Any) -> Any:
+        offset, by_maps, by_logits = tensors
         seen: list[Any] = []
 
         def change(output: Any) -> Any:
@@ -837,16 +929,20 @@ def _maps_and_slopes(
             seen.append(output)
             return output
 
-        with _called_as(layer, change):
-            value = _score(_forward(model, x), classes)
-        return value + keras.ops.sum(seen[-1] * multiplier)
+        with _called_as(layer_of(), change):
+            logits = _forward(model_of(), x)
+        wanted = given[0] if given else _predicted(logits)
+        inner = ops.sum(seen[-1] * by_maps) + ops.sum(logits * by_logits)
+        return _score(logits, wanted) + inner
 
-    zeros = np.zeros(shape, "float32")
-    with _at_the_logits(model):
-        _, (slopes, maps) = differentiate(score, compile=False)(
-            [zeros, zeros.copy()], images, classes
-        )
-    return maps, slopes
+    units = _classifier_units(model, images)
+    offset, by_maps = np.zeros(shape, "float32"), np.zeros(shape, "float32")
+    by_logits = np.zeros((len(images), units), "float32")
+    given = [] if classes is None else [classes]
+    slopes, maps, logits = _at_logits(
+        model, name, score, [offset, by_maps, by_logits], images, *given
+    )
+    return maps, slopes, logits
 
 
 def _output_shape(

@@ -27,6 +27,9 @@ TOPICS: dict[str, str] = {
     "pipeline": "input_pipelines",
     "transfer": "transfer_learning",
     "cifar": "cifar_lab",
+    "activations": "intermediate_activations",
+    "filters": "feature_visualization",
+    "heat": "heat_maps",
 }
 
 _loaded: dict[str, dict[str, Exercise]] = {}

@@ -1,0 +1,155 @@
+"""What heat maps and filter pictures cost, beside the packages that others use.
+
+    python -m benchmarks heat_maps
+
+All methods explain the same images with the same network. One round calls each of them
+once; the table shows the medians over the rounds, so that a slow moment hits all alike.
+(Called again and again, ours are traced, as Xplique's are; a first call is not.)
+tf-keras-vis comes with the extra `test`; Xplique is measured where it is installed.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+SIDE, IMAGES, STEPS, ROUNDS = 224, 4, 32, 7
+FILTERS, SMALL, ASCENT = 64, 128, 30
+LAYER = "head"
+
+
+def everything() -> list[dict[str, Any]]:
+    """Measure heat maps and filter pictures; return one table."""
+    rows = heat_maps()
+    seconds, layer = filter_pictures()
+    what = f"pictures of {FILTERS} filters of {layer}, {SMALL}×{SMALL}, {ASCENT} steps"
+    rows.append([what, f"{seconds:.1f} s", ""])
+    title = (
+        f"Heat maps of {IMAGES} images, {SIDE}×{SIDE}, with EfficientNet-Lite0; "
+        f"median of {ROUNDS} rounds"
+    )
+    columns = ["What", "Time", "÷ one pass, traced"]
+    return [{"title": title, "columns": columns, "rows": rows}]
+
+
+def heat_maps() -> list[list[str]]:
+    """Time each method; return a row for each."""
+    import keras
+
+    from course_utils import pretrained
+
+    model = pretrained.load("efficientnet-lite0", input_shape=(SIDE, SIDE, 3))
+    # The packages do not know where our model keeps its softmax: all get the logits.
+    logits = keras.Model(model.input, model.get_layer("logits").output)
+    rng = np.random.default_rng(0)
+    images = rng.uniform(0, 255, (IMAGES, SIDE, SIDE, 3)).astype("float32")
+    classes = [281, 282, 283, 285][:IMAGES]
+    methods = {
+        **ours(logits, images, classes),
+        **of_tf_keras_vis(logits, images, classes),
+        **of_xplique(logits, images, classes),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in methods}
+    for (
+        run
+    ) in methods.values():  # an early call, which traces, does not count
+        for _ in range(4):
+            run()
+    for _ in range(ROUNDS):
+        for name, run in methods.items():
+            started = time.perf_counter()
+            run()
+            seconds[name].append(time.perf_counter() - started)
+    medians = {name: statistics.median(values) for name, values in seconds.items()}
+    whole = medians["one forward and backward pass, traced"]
+    return [
+        [name, f"{value:.2f} s", f"{value / whole:.2f}"]
+        for name, value in medians.items()
+    ]
+
+
+def ours(model: Any, images: Any, classes: list[int]) -> dict[str, Callable[[], Any]]:
+    """The methods of `interpret`, and the pass that they are compared with."""
+    import keras
+
+    from course_utils import gradients, interpret
+
+    one_hot = np.eye(model.output.shape[-1], dtype="float32")[classes]
+
+    def score(tensors: Any) -> Any:
+        return keras.ops.sum(model(tensors[0], training=False) * one_hot)
+
+    as_written = gradients.differentiate(score, compile=False)
+    traced = gradients.differentiate(score, compile=True)
+    return {
+        "one forward and backward pass, traced": lambda: traced([images]),
+        "one forward and backward pass, as written": lambda: as_written([images]),
+        "Grad-CAM, ours": lambda: interpret.grad_cam(
+            model, images, classes, layer=LAYER
+        ),
+        "gradient, ours": lambda: interpret.gradient(model, images, classes),
+        f"integrated gradients, {STEPS} steps, ours": lambda: (
+            interpret.integrated_gradients(model, images, classes, steps=STEPS)
+        ),
+    }
+
+
+def of_tf_keras_vis(
+    model: Any, images: Any, classes: list[int]
+) -> dict[str, Callable[[], Any]]:
+    """The same by tf-keras-vis (Kubota), which has no integrated gradients."""
+    if not importlib.util.find_spec("tf_keras_vis"):
+        return {}
+    from tf_keras_vis.gradcam import Gradcam
+    from tf_keras_vis.saliency import Saliency
+    from tf_keras_vis.utils.scores import CategoricalScore
+
+    score = CategoricalScore(classes)
+    cam, saliency = Gradcam(model, clone=False), Saliency(model, clone=False)
+    return {
+        "Grad-CAM, tf-keras-vis": lambda: cam(
+            score, images, penultimate_layer=LAYER, normalize_cam=False
+        ),
+        "gradient, tf-keras-vis": lambda: saliency(score, images, normalize_map=False),
+    }
+
+
+def of_xplique(
+    model: Any, images: Any, classes: list[int]
+) -> dict[str, Callable[[], Any]]:
+    """The same by Xplique (Fel et al., 2022), where it is installed."""
+    if not importlib.util.find_spec("xplique"):
+        return {}
+    from xplique import attributions
+
+    one_hot = np.eye(model.output.shape[-1], dtype="float32")[classes]
+    cam = attributions.GradCAM(model, conv_layer=LAYER)
+    saliency = attributions.Saliency(model)
+    integrated = attributions.IntegratedGradients(model, steps=STEPS)
+    return {
+        "Grad-CAM, Xplique": lambda: cam(images, one_hot),
+        "gradient, Xplique": lambda: saliency(images, one_hot),
+        f"integrated gradients, {STEPS} steps, Xplique": lambda: integrated(
+            images, one_hot
+        ),
+    }
+
+
+def filter_pictures() -> tuple[float, str]:
+    """Return the seconds for pictures of 64 filters of a middle layer, and its name."""
+    from course_utils import interpret, pretrained
+
+    model = pretrained.load(
+        "efficientnet-lite0", include_top=False, input_shape=(SMALL, SMALL, 3)
+    )
+    layer = "block_3b_expand_norm"
+    started = time.perf_counter()
+    interpret.visualize(
+        model, layer, range(FILTERS), size=SMALL, steps=ASCENT, jitter=8, fourier=True
+    )
+    return time.perf_counter() - started, layer
