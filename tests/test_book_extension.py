@@ -145,6 +145,9 @@ def test_a_planned_lesson_says_so_in_words_and_an_open_one_is_a_link():
     words = course_map.describe(parts, {"00": "x"})
     assert "00 Start;" in words
     assert "02 Last, after 00, planned" in words
+    assert "not written yet" in drawn
+    whole = course_map.draw(parts, {f"0{k}": f"{k}.html" for k in range(3)})
+    assert "not written yet" not in whole
 
 
 def test_arcs_side_by_side_share_no_lane():

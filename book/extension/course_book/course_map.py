@@ -73,6 +73,8 @@ def draw(parts: list[dict[str, Any]], links: dict[str, str]) -> str:
             y += ROW
     arcs = _arcs(parts, places)
     label = html.escape(describe(parts, links), quote=True)
+    missing = "Lessons marked “planned” are not written yet."
+    note = "" if places.keys() <= links.keys() else f" {missing}"
     return (
         f'<figure class="course-map"><svg viewBox="0 0 {WIDTH} {y + 4}" role="group" '
         f'aria-label="{label}" xmlns="http://www.w3.org/2000/svg">\n'
@@ -82,7 +84,7 @@ def draw(parts: list[dict[str, Any]], links: dict[str, str]) -> str:
         + "\n".join([*headings, *arcs, *boxes])
         + "\n</svg>\n<figcaption>The lessons as a network: each box is a layer, and a "
         "curve on the left is a shortcut that leads from a lesson to a later one that "
-        "needs it. Lessons marked “planned” are not written yet.</figcaption></figure>"
+        f"needs it.{note}</figcaption></figure>"
     )
 
 
