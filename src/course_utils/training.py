@@ -241,7 +241,7 @@ def fit(
 # ----------------------------------------------------------------------------- checks
 
 
-def restart(model: Any, build: Callable[[], Any]) -> None:
+def restart(model: Any, build: Callable[[], Any]) -> Any:
     """Give a compiled model the weights of a new one, and an optimizer without a past.
 
     A training that follows is one of a new model, but TensorFlow and JAX go on with the
@@ -253,6 +253,9 @@ def restart(model: Any, build: Callable[[], Any]) -> None:
         model: a compiled keras.Model; its weights, the state of its random layers and
             that of its optimizer are replaced.
         build: a function without arguments that builds the same model anew.
+
+    Returns:
+        The model.
 
     Raises:
         TypeError: for anything but a Keras model and a function that returns one.
@@ -282,6 +285,7 @@ def restart(model: Any, build: Callable[[], Any]) -> None:
     for old, new in pairs:
         for variable, value in zip(old, new, strict=True):
             variable.assign(value)
+    return model
 
 
 def _check_model(model: Any) -> None:
