@@ -25,8 +25,8 @@ $(READY): pyproject.toml requirements.lock
 book: $(READY) ## execute the lessons and build the site (about half an hour the first time)
 	@$(BIN)/python tools/build_book.py
 
-test: $(READY) ## run every test, each lesson untouched and solved (15 to 20 minutes)
-	@echo "Running all tests on $(JOBS) processes: usually 15 to 20 minutes on two cores."
+test: $(READY) ## run every test, each lesson untouched and solved (20 to 25 minutes)
+	@echo "Running all tests on $(JOBS) processes: usually 20 to 25 minutes on two cores."
 	@COURSE_PROFILE=smoke COURSE_CHECK=blank $(BIN)/python -m pytest --nbmake \
 		-n $(JOBS) --dist worksteal -q lessons tests
 

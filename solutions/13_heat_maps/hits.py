@@ -42,6 +42,21 @@ def hits(maps, masks):
     return masks.reshape(len(masks), -1)[np.arange(len(maps)), coldest]
 
 
+# %% the largest size, whatever its sign wrong="the hottest pixel of each image"
+def hits(maps, masks):
+    hottest = np.abs(maps).reshape(len(maps), -1).argmax(axis=1)
+    return masks.reshape(len(masks), -1)[np.arange(len(maps)), hottest]
+
+
+# %% divides by the height wrong="the hottest pixel of each image"
+def hits(maps, masks):
+    found = []
+    for heat, mask in zip(maps, masks):
+        k, height = heat.argmax(), heat.shape[0]
+        found.append(bool(mask[k // height % height, k % height]))
+    return np.array(found)
+
+
 # %% column first wrong="row first, then column"
 def hits(maps, masks):
     found = []

@@ -517,7 +517,7 @@ def _flat_steps() -> np.ndarray:
     """Maps of very different sizes, none of which reaches a limit."""
     draw = np.random.default_rng(114)
     maps = draw.uniform(0, 1, (9, 7, 3))
-    return (maps * [1e-3, 1.0, 50.0] + [0.0, 3.0, -20.0]).astype("float32")
+    return (maps * [1e-1, 1.0, 50.0] + [0.0, 3.0, -20.0]).astype("float32")
 
 
 def _picture_of(one: np.ndarray) -> np.ndarray:
@@ -559,7 +559,7 @@ def _by_itself(answer: Any) -> None:
 
 def _limited(answer: Any) -> None:
     maps = _flat_steps()
-    maps[4, 3] = [0.02, 15.0, -600.0]
+    maps[4, 3] = [2.0, 15.0, -600.0]
     _expect_pictures(answer, maps, "maps with one value far out")
 
 
