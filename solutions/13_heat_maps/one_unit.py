@@ -3,10 +3,11 @@ from course_utils import gradients
 
 
 def cam_of_one_unit(logit_of, maps, classes):
-    signs = 2.0 * np.asarray(classes)[:, None] - 1.0
+    signs = 2.0 * np.asarray(classes, dtype="float32")[:, None] - 1.0
+    signs = ops.convert_to_tensor(signs)
 
     def for_the_classes(tensor):
-        return ops.sum(logit_of(tensor) * signs.astype("float32"))
+        return ops.sum(logit_of(tensor) * signs)
 
     rises = gradients.value_and_gradient(for_the_classes, maps, compile=False)[1]
     per_channel = np.mean(rises, axis=(1, 2), keepdims=True)
@@ -92,7 +93,7 @@ from course_utils import gradients
 
 
 def cam_of_one_unit(logit_of, maps, classes):
-    ones = np.asarray(classes, dtype="float32")[:, None]
+    ones = ops.convert_to_tensor(np.asarray(classes, dtype="float32")[:, None])
     _, slopes = gradients.value_and_gradient(lambda a: ops.sum(logit_of(a) * ones), maps)
     heat = (maps * slopes.mean(axis=(1, 2), keepdims=True)).sum(axis=-1)
     return np.maximum(heat, 0)
