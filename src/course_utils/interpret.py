@@ -254,8 +254,17 @@ def gradient(model: Any, images: Any, classes: Any = None) -> HeatMaps:
         ValueError: for a class out of range, NaN, or images of another shape.
     """
     images = _images(model, images)
-    classes, scores = _classes(model, images, classes)
-    slopes = _slopes(model)(images, classes)
+    units = _classifier_units(model, images)
+    given = [] if classes is None else [_known_classes(classes, len(images), units)]
+    model_of = weakref.ref(model)
+
+    def score(tensors: Sequence[Any], *given: Any) -> Any:
+        x, by_logits = tensors
+        return _score_and_logits(_forward(model_of(), x), given, by_logits)
+
+    by_logits = np.zeros((len(images), units), "float32")
+    slopes, logits = _at_logits(model, "gradient", score, [images, by_logits], *given)
+    classes, scores = _scores_of(logits, given[0] if given else None)
     return HeatMaps(np.abs(slopes).max(axis=-1), classes, scores, "gradient")
 
 
@@ -750,6 +759,17 @@ def _score(logits: Any, classes: Any) -> Any:
     return ops.sum(logits * ops.cast(chosen, logits.dtype))
 
 
+def _score_and_logits(logits: Any, given: Sequence[Any], by_logits: Any) -> Any:
+    """Return the score of the given or the predicted classes; zeros let logits out.
+
+    The gradient in `by_logits`, an array of zeros, is the logits themselves.
+    """
+    import keras
+
+    wanted = given[0] if given else _predicted(logits)
+    return _score(logits, wanted) + keras.ops.sum(logits * by_logits)
+
+
 def _classes(
     model: Any, images: np.ndarray, classes: Any
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -931,9 +951,8 @@ def _maps_and_slopes(
 
         with _called_as(layer_of(), change):
             logits = _forward(model_of(), x)
-        wanted = given[0] if given else _predicted(logits)
-        inner = ops.sum(seen[-1] * by_maps) + ops.sum(logits * by_logits)
-        return _score(logits, wanted) + inner
+        value = _score_and_logits(logits, given, by_logits)
+        return value + ops.sum(seen[-1] * by_maps)
 
     units = _classifier_units(model, images)
     offset, by_maps = np.zeros(shape, "float32"), np.zeros(shape, "float32")
