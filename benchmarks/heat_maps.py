@@ -55,10 +55,8 @@ def heat_maps() -> list[list[str]]:
         **of_xplique(logits, images, classes),
     }
     seconds: dict[str, list[float]] = {name: [] for name in methods}
-    for (
-        run
-    ) in methods.values():  # an early call, which traces, does not count
-        for _ in range(4):
+    for run in methods.values():
+        for _ in range(4):  # the calls that trace do not count
             run()
     for _ in range(ROUNDS):
         for name, run in methods.items():

@@ -835,22 +835,9 @@ def _of_a_classifier(outputs: Any) -> Any:
     return outputs
 
 
-def _slopes(model: Any) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """Return a function of images and classes: the gradients of the logits."""
-    model_of = weakref.ref(model)  # what is kept for a model must not keep it alive
-
-    def score(tensors: Sequence[Any], classes: Any) -> Any:
-        return _score(_forward(model_of(), tensors[0]), classes)
-
-    def at(images: np.ndarray, classes: np.ndarray) -> np.ndarray:
-        (slopes,) = _at_logits(model, "slopes", score, [images], classes)
-        return slopes
-
-    return at
-
-
 # How often a model was asked for gradients of one kind and shape, and the function that
-# was compiled for it in the end.
+# was compiled for it in the end. A score refers to its model weakly: what is kept for a
+# model must not keep it alive.
 _asked: weakref.WeakKeyDictionary[Any, dict[Any, tuple[int, Any]]]
 _asked = weakref.WeakKeyDictionary()
 
@@ -866,8 +853,9 @@ def _at_logits(
     import keras
 
     asked = _asked.setdefault(model, {})
+    # A compiled function knows the head of its day: another one is another function.
     head = getattr(_layers(model)[-1][1], "activation", None)
-    key = (kind, id(head), *(array.shape for array in (*tensors, *constants)))
+    key = (kind, head, *(array.shape for array in (*tensors, *constants)))
     calls, run = asked.get(key, (0, None))
     if run is None:
         worth_it = calls >= _CALLS_WORTH_A_TRACE
@@ -887,13 +875,18 @@ def _mean_slopes(
 
     Of few images several changed copies share a run: it costs little more than one.
     """
-    slopes_at = _slopes(model)
+    model_of = weakref.ref(model)
+
+    def score(tensors: Sequence[Any], classes: Any) -> Any:
+        return _score(_forward(model_of(), tensors[0]), classes)
+
     together = max(1, _IMAGES_A_RUN // len(classes))
     total: Any = 0.0
     for first in range(0, count, together):
         copies = [changed(k) for k in range(first, min(first + together, count))]
-        slopes = slopes_at(
-            np.concatenate(copies).astype("float32"), np.tile(classes, len(copies))
+        batch = np.concatenate(copies).astype("float32")
+        (slopes,) = _at_logits(
+            model, "slopes", score, [batch], np.tile(classes, len(copies))
         )
         total = total + slopes.reshape(len(copies), *copies[0].shape).sum(axis=0)
     return np.asarray(total / count, dtype="float32")

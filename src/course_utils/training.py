@@ -238,9 +238,6 @@ def fit(
     return history
 
 
-# ----------------------------------------------------------------------------- checks
-
-
 def restart(model: Any, build: Callable[[], Any]) -> Any:
     """Give a compiled model the weights of a new one, and an optimizer without a past.
 
@@ -286,6 +283,9 @@ def restart(model: Any, build: Callable[[], Any]) -> Any:
         for variable, value in zip(old, new, strict=True):
             variable.assign(value)
     return model
+
+
+# ----------------------------------------------------------------------------- checks
 
 
 def _check_model(model: Any) -> None:
