@@ -9,6 +9,13 @@ os.environ.setdefault("COURSE_PROFILE", "smoke")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # Tests must not depend on what a machine can reach; those about downloads say so.
 os.environ.setdefault("COURSE_OFFLINE", "1")
+# A test runs what it compiles a few times at most: on JAX the compiler's optimizations
+# cost three times what they save. As everywhere, a setting of one's own wins.
+if os.environ.get("KERAS_BACKEND") == "jax":
+    os.environ.setdefault(
+        "XLA_FLAGS",
+        "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true",
+    )
 
 
 @pytest.fixture(scope="module", autouse=True)
