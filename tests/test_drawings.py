@@ -1,5 +1,6 @@
 """Drawings say what the model says, fit their boxes, and need no script."""
 
+import itertools
 import re
 import subprocess
 import sys
@@ -198,6 +199,7 @@ def test_open_sides_and_one_of_a_kind_in_words():
 def drawn(drawing):
     """Return the drawing's HTML as a tree; it is written as XML."""
     page = drawing._repr_html_().replace(" checked ", ' checked="checked" ')
+    page = re.sub(r" checked>", ' checked="checked">', page)
     page = re.sub(r"(<input[^>]*)>", r"\1/>", page)
     return ElementTree.fromstring(page)
 
@@ -213,15 +215,22 @@ STEPPED = {
 }
 
 
+EXPLORED = {
+    "sizes": drawings.output_sizes,
+    "widest sizes": lambda: drawings.output_sizes(12, range(1, 13), range(1, 7)),
+    "one size": lambda: drawings.output_sizes(2, [2], [1]),
+}
+
+
 @pytest.fixture(scope="module")
 def figures(models):
     return {
         **{n: drawings.architecture(m, **WORDS) for n, m in models.items()},
-        **{name: make() for name, make in STEPPED.items()},
+        **{name: make() for name, make in (STEPPED | EXPLORED).items()},
     }
 
 
-@pytest.mark.parametrize("name", [*NETS, *STEPPED])
+@pytest.mark.parametrize("name", [*NETS, *STEPPED, *EXPLORED])
 def test_every_picture_has_a_name_and_a_description(figures, name):
     pictures = list(drawn(figures[name]).iter(f"{SVG}svg"))
     assert pictures
@@ -234,7 +243,7 @@ def test_every_picture_has_a_name_and_a_description(figures, name):
         assert description.text
 
 
-@pytest.mark.parametrize("name", [*NETS, *STEPPED])
+@pytest.mark.parametrize("name", [*NETS, *STEPPED, *EXPLORED])
 def test_texts_stay_inside_their_boxes_and_the_picture(figures, name):
     from matplotlib import font_manager
     from PIL import ImageFont
@@ -274,20 +283,22 @@ def test_texts_stay_inside_their_boxes_and_the_picture(figures, name):
                 assert length <= min(around), text.text
 
 
-@pytest.mark.parametrize("name", [*NETS, *STEPPED])
+@pytest.mark.parametrize("name", [*NETS, *STEPPED, *EXPLORED])
 def test_a_drawing_needs_no_script_and_no_other_host(figures, name):
     page = figures[name]._repr_html_()
     page = page.replace('xmlns="http://www.w3.org/2000/svg"', "")
     assert not re.search(r"<script|\bon\w+=|https?:|url\(|@import|javascript", page)
 
 
-@pytest.mark.parametrize("name", ["block", "strided"])
-def test_a_drawing_that_comes_twice_shares_no_name(figures, name):
+@pytest.mark.parametrize(
+    ("name", "settings"), [("block", 0), ("strided", 1), ("sizes", 3)]
+)
+def test_a_drawing_that_comes_twice_shares_no_name(figures, name, settings):
     page = figures[name]._repr_html_() + figures[name]._repr_html_()
     names = re.findall(r'\bid="([^"]+)"', page)
     assert len(names) == len(set(names))
     groups = set(re.findall(r'<input type="radio" name="([^"]+)"', page))
-    assert len(groups) == (2 if name == "strided" else 0)
+    assert len(groups) == 2 * settings
 
 
 def test_html_in_the_words_stays_words():
@@ -320,6 +331,49 @@ def test_each_step_can_be_chosen_by_keyboard_and_has_words(figures, name):
     before, moving = style.split("@media (prefers-reduced-motion:no-preference)")
     assert "animation" not in before
     assert "animation" in moving
+
+
+@pytest.mark.parametrize("name", EXPLORED)
+def test_each_setting_can_be_chosen_and_each_choice_has_its_picture(figures, name):
+    tree = drawn(figures[name])
+    style = tree.find("style").text
+    groups = tree.findall("fieldset")
+    assert [group.find("legend").text for group in groups] == [
+        "Window",
+        "Stride",
+        "Padding",
+    ]
+    for group in groups:
+        radios = group.findall("input")
+        assert [radio.get("checked") for radio in radios].count("checked") == 1
+        labels = [(label.get("for"), label.text) for label in group.findall("label")]
+        assert [target for target, _ in labels] == [r.get("id") for r in radios]
+        assert all(words for _, words in labels)
+    panels = [node for node in tree.iter("div") if node.get("class") == "cd-panel"]
+    rows = tree.findall(".//tbody/tr")
+    assert len(panels) == len(rows)
+    choices = itertools.product(*(group.findall("input") for group in groups))
+    for number, choice in enumerate(choices, start=1):
+        picked = "".join(f":has(#{radio.get('id')}:checked)" for radio in choice)
+        assert f"{picked} .cd-panels>:nth-child({number}){{display:block}}" in style
+        places = re.search(r"= (\d+) place", panels[number - 1].find("p").text)[1]
+        assert rows[number - 1].findall("td")[-1].text == places
+    assert number == len(panels)
+    assert ":focus-visible" in style
+
+
+@pytest.mark.parametrize("kernel_size", [1, 2, 3, 4, 5])
+def test_the_sizes_that_can_be_explored_are_those_of_the_layer(kernel_size):
+    image = keras.Input((8, 8, 1))
+    lines = drawings.output_sizes().text.splitlines()[3:]
+    found = 0
+    for line in lines:
+        window, strides, padding, *_, output = line.split("  ")
+        if int(window) == kernel_size:
+            layer = layers.Conv2D(1, kernel_size, int(strides), padding)
+            assert layer(image).shape[1] == int(output), line
+            found += 1
+    assert found == 6
 
 
 def test_text_and_ground_contrast_in_both_modes():
@@ -446,6 +500,12 @@ def test_the_same_seed_gives_the_same_figure():
         (lambda: drawings.separable_steps(3, 0), ValueError, "`filters`"),
         (lambda: drawings.separable_steps(3, 2, 5), ValueError, "`kernel_size`"),
         (lambda: drawings.separable_steps(seed=-1), ValueError, "`seed`"),
+        (lambda: drawings.output_sizes(1), ValueError, "`size`"),
+        (lambda: drawings.output_sizes(4, [5]), ValueError, "`kernel_sizes[0]`"),
+        (lambda: drawings.output_sizes(4, []), ValueError, "`kernel_sizes`"),
+        (lambda: drawings.output_sizes(4, 3), TypeError, "`kernel_sizes`"),
+        (lambda: drawings.output_sizes(4, [3], [1, 1]), ValueError, "`strides`"),
+        (lambda: drawings.output_sizes(4, [3], ["1"]), TypeError, "`strides[0]`"),
     ],
 )
 def test_wrong_arguments_are_named(call, error, says):

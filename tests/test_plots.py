@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import io
 import sys
@@ -11,6 +12,7 @@ import matplotlib.style
 import nbformat
 import numpy as np
 import pytest
+from bs4 import BeautifulSoup
 from matplotlib.collections import PolyCollection
 from nbclient import NotebookClient
 from PIL import Image
@@ -20,6 +22,7 @@ from course_utils.training import History
 
 WORDS = {"title": "The finding", "alt": "What the figure shows."}
 LABELS = {"xlabel": "Layer", "ylabel": "Norm"}
+CURVES = {1: {"line": [1, 2]}, 20: {"line": [[20, 40], [22, 44], [24, 48]]}}
 
 
 def history(losses, **curves):
@@ -36,6 +39,7 @@ def make(name, **changes):
         "training_curves": {"histories": history([2.0, 1.0])},
         "bars": {"labels": ["a", "b"], "values": [1, 2], **LABELS},
         "timeline": {"rows": {"a": {"make": [[0, 1]]}}, "xlabel": "Time (ms)"},
+        "explorable": {"x": [1, 2], "curves": CURVES, "setting": "Slope", **LABELS},
     }[name]
     return getattr(plots, name)(**{**arguments, **WORDS, **changes})
 
@@ -320,6 +324,18 @@ WRONG = [
     ("image_grid", {"columns": 2.0}, TypeError, "`columns`"),
     ("image_grid", {"masks": np.zeros((3, 4, 4), bool)}, ValueError, "`masks`"),
     ("image_grid", {"masks": np.full((3, 8, 8), 5)}, ValueError, "`masks`.*booleans"),
+    ("explorable", {"curves": [1, 2]}, TypeError, "`curves`.*dict"),
+    ("explorable", {"curves": {}}, ValueError, "`curves`.*at least one"),
+    ("explorable", {"curves": {1: {"a": [1, 2, 3]}}}, ValueError, r"curves\[1\]"),
+    (
+        "explorable",
+        {"curves": {1: {"a": [1, 2]}, 2: {"b": [1, 2]}}},
+        ValueError,
+        r"`curves\[2\]`.*\['a'\].*\['b'\]",
+    ),
+    ("explorable", {"start": 3}, ValueError, "`start`.*1, 20"),
+    ("explorable", {"setting": ""}, ValueError, "`setting`"),
+    ("explorable", {"alt": ""}, ValueError, "`alt`"),
 ]
 
 
@@ -327,6 +343,46 @@ WRONG = [
 def test_wrong_arguments_are_named(name, changes, error, message):
     with pytest.raises(error, match=message):
         make(name, **changes)
+
+
+def test_what_can_be_explored_has_the_same_axes_and_a_table_of_medians():
+    limits = []
+    share = plots._share_axes
+
+    def spy(figures):
+        share(figures)
+        limits.extend((f.axes[0].get_xlim(), f.axes[0].get_ylim()) for f in figures)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(plots, "_share_axes", spy)
+        figure = make("explorable", start=20)
+    assert limits[0] == limits[1]
+    assert limits[0][1][0] <= 1
+    assert limits[0][1][1] >= 48
+    page = BeautifulSoup(figure._repr_html_(), "html.parser")
+    images = page.select(".cd-panel img")
+    assert [image["alt"] for image in images] == [
+        "Slope 1. line goes from 1 to 2.",
+        "Slope 20. line goes from 22 to 44.",
+    ]
+    for image in images:
+        data = base64.b64decode(image["src"].removeprefix("data:image/png;base64,"))
+        size = Image.open(io.BytesIO(data)).size
+        assert size[0] == 2 * int(image["width"])
+        assert abs(size[1] - 2 * int(image["height"])) <= 1
+        assert image["width"] == "672"
+    rows = [[c.text for c in row.select("th, td")] for row in page.select("tr")]
+    assert rows == [
+        ["Slope", "Layer", "line"],
+        ["1", "1", "1"],
+        ["1", "2", "2"],
+        ["20", "1", "22"],
+        ["20", "2", "44"],
+    ]
+    assert [bool(i.get("checked", False) == "") for i in page.select("input")] == [
+        False,
+        True,
+    ]
 
 
 def test_a_notebook_shows_a_figure_once_with_its_alternative_text():

@@ -34,7 +34,7 @@ def convolution_numbers(
     rng = np.random.default_rng(seed)
     image = rng.integers(0, 4, (size, size))
     kernel = rng.integers(-1, 2, (kernel_size, kernel_size))
-    around = _zeros_around(size, kernel_size, strides, padding)
+    around = zeros_around(size, kernel_size, strides, padding)
     padded = np.pad(image, around)
     return padded, kernel, _correlate(padded, kernel, strides), around
 
@@ -54,7 +54,7 @@ def separable_numbers(
     return maps, kernels, weights, middle, np.tensordot(weights, middle, axes=1)
 
 
-def _zeros_around(
+def zeros_around(
     size: int, kernel_size: int, strides: int, padding: str
 ) -> tuple[int, int]:
     """Return the rows of zeros before and after, as Keras adds them."""
@@ -347,11 +347,11 @@ def stepped(title: str, steps: Sequence[Step]) -> Drawing:
         lines.append(f"Step {number}: {step.words}")
         lines.append(f"  {step.alt}")
     alt = f"{title}, in {last} steps. " + steps[0].words
-    style = STYLE.replace("WIDTH", "25.5rem") + _STEP_STYLE + "".join(rules)
+    style = STYLE.replace("WIDTH", "25.5rem") + STEP_STYLE + "".join(rules)
     return Drawing(title, alt, "\n".join(lines), body, style)
 
 
-_STEP_STYLE = """
+STEP_STYLE = """
 #@@ fieldset{border:0;position:relative;margin:0;min-width:0;padding:0}
 #@@ .cd-hidden,#@@ input{clip-path:inset(50%);height:1px;margin:0;overflow:hidden;
 position:absolute;white-space:nowrap;width:1px}

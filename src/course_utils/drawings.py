@@ -3,18 +3,22 @@
 `architecture` draws a network from the model: nothing on it is typed by hand. The
 stepped figures show the arithmetic of a convolution one position at a time; they need
 no kernel and no script, only the style sheet that they bring, and the arrow keys move
-through the steps. All of it is SVG and HTML, sharp at any size, in the colors of the
-page it stands in. Each drawing also exists as text: `print(drawing)`.
+through the steps. `output_sizes` has settings to choose in the same way. All of it is
+SVG and HTML, sharp at any size, in the colors of the page it stands in. Each drawing
+also exists as text: `print(drawing)`.
 """
 
 from __future__ import annotations
 
 import html
+import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from course_utils import _graph, _validate
+from course_utils._explorable import explorable, places_panel
 from course_utils._network_picture import draw_chain, needed_width, text_of
 from course_utils._picture import MARGIN, STYLE, WIDTH, Canvas, Drawing, svg
 from course_utils._stepped import (
@@ -28,10 +32,17 @@ from course_utils._stepped import (
     separable_numbers,
     stepped,
     sum_words,
+    zeros_around,
 )
 from course_utils._structure import count_words, structure
 
-__all__ = ["Drawing", "architecture", "convolution_steps", "separable_steps"]
+__all__ = [
+    "Drawing",
+    "architecture",
+    "convolution_steps",
+    "output_sizes",
+    "separable_steps",
+]
 
 
 def architecture(
@@ -271,3 +282,77 @@ def separable_steps(
         f"{kernel_size}×{kernel_size}"
     )
     return stepped(title, steps)
+
+
+def output_sizes(
+    size: int = 8,
+    kernel_sizes: Sequence[int] = (1, 2, 3, 4, 5),
+    strides: Sequence[int] = (1, 2, 3),
+) -> Drawing:
+    """Show how wide the output of a convolution is: choose window, stride and padding.
+
+    One side of the picture is drawn, with every place at which the window can stand.
+    Taught in lesson 00.
+
+    Args:
+        size: the side of the picture, from 2 to 12.
+        kernel_sizes: the windows to choose from, each from 1 to `size`.
+        strides: the strides to choose from, each from 1 to 6.
+
+    Returns:
+        A `Drawing` with a row of buttons for each setting, and a table of all sizes.
+
+    Raises:
+        TypeError: an argument of the wrong type.
+        ValueError: an argument out of range, or nothing to choose from.
+
+    Example:
+        >>> output_sizes(8, kernel_sizes=(1, 3, 5), strides=(1, 2))
+    """
+    size = _validate.integer("size", size, low=2, high=12)
+    windows = _whole_numbers("kernel_sizes", kernel_sizes, high=size)
+    steps = _whole_numbers("strides", strides, high=6)
+    paddings = ("valid", "same")
+    combinations = []
+    for window, step, padding in itertools.product(windows, steps, paddings):
+        zeros = zeros_around(size, window, step, padding)
+        count = (size + sum(zeros) - window) // step + 1
+        combinations.append((window, step, padding, zeros, count))
+    most = (
+        max(size + sum(zeros) for *_, zeros, _ in combinations),
+        max(count for *_, count in combinations),
+    )
+    return explorable(
+        f"A picture {size} wide: how wide is the output?",
+        {
+            "Window": [str(window) for window in windows],
+            "Stride": [str(step) for step in steps],
+            "Padding": paddings,
+        },
+        [
+            places_panel(size, window, step, zeros, most)
+            for window, step, _, zeros, _ in combinations
+        ],
+        start=(windows.index(3) if 3 in windows else 0, 0, 0),
+        alt=f"One side of a picture, {size} cells, with every place of a window below "
+        "it and the output below that. Buttons choose window, stride and padding.",
+        columns=["window", "stride", "padding", "zeros before, after", "output"],
+        rows=[
+            [str(window), str(step), padding, f"{zeros[0]}, {zeros[1]}", str(count)]
+            for window, step, padding, zeros, count in combinations
+        ],
+        width="25.5rem",
+    )
+
+
+def _whole_numbers(argument: str, values: Any, *, high: int) -> list[int]:
+    """Return different whole numbers from 1 to `high`, at least one."""
+    if isinstance(values, (str, bytes)) or not isinstance(values, Sequence):
+        _validate.fail_type(argument, "a tuple or list of whole numbers", values)
+    found = [
+        _validate.integer(f"{argument}[{place}]", value, low=1, high=high)
+        for place, value in enumerate(values)
+    ]
+    if not found or len(set(found)) < len(found):
+        _validate.fail(argument, "one or more different whole numbers", values)
+    return found

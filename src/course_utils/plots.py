@@ -11,7 +11,9 @@ and it is shown once, at twice the screen's resolution, with its alternative tex
 
 from __future__ import annotations
 
+import base64
 import functools
+import html
 import io
 import math
 import re
@@ -31,12 +33,15 @@ from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from course_utils import _validate
+from course_utils._explorable import explorable as _explorable
+from course_utils._picture import Drawing
 from course_utils.training import metric_words
 
 __all__ = [
     "CourseFigure",
     "bars",
     "depth_profile",
+    "explorable",
     "heat_map",
     "image_grid",
     "lines",
@@ -274,6 +279,133 @@ def depth_profile(
         title=title,
         alt=alt,
         integers=True,
+    )
+
+
+def explorable(
+    x: Any,
+    curves: Mapping[Any, Mapping[str, Any]],
+    *,
+    setting: str,
+    xlabel: str,
+    ylabel: str,
+    log: bool = False,
+    start: Any = None,
+    title: str,
+    alt: str,
+) -> Drawing:
+    """Draw lines for several values of a setting; buttons choose one of them.
+
+    All pictures have the same axes, so that what moves is the data. The figure needs no
+    kernel and no script: it works in a page, by mouse and by the arrow keys, and a
+    table below it says the same.
+
+    Args:
+        x: positions along the horizontal axis, shape (n,), in the units of `xlabel`.
+        curves: value of the setting -> series as in `lines`: label -> values of shape
+            (n,), or (seeds, n). Every value has the same labels.
+        setting: what the buttons choose, with its unit.
+        xlabel: what the horizontal axis shows, with its unit.
+        ylabel: what the vertical axis shows, with its unit.
+        log: whether the vertical axis is logarithmic.
+        start: the value that is shown first; None stands for the first one.
+        title: the finding, in a sentence.
+        alt: what the figure shows and how it changes with the setting, for readers who
+            cannot see it.
+
+    Returns:
+        A `Drawing`: end a cell with it to see it, `print` it to read its table.
+
+    Raises:
+        ValueError: no curves, values with different labels, an unknown `start`, or
+            anything that `lines` refuses.
+        TypeError: an argument of the wrong type.
+
+    Example:
+        >>> explorable([1, 2], {1: {"line": [1, 2]}, 2: {"line": [2, 4]}},
+        ...            setting="Slope", xlabel="x", ylabel="y", title="Steeper",
+        ...            alt="A line through the origin that gets steeper.")
+    """
+    if not isinstance(curves, Mapping):
+        _validate.fail_type("curves", "a dict of value -> series", curves)
+    if not curves:
+        _validate.fail("curves", "at least one value of the setting", curves)
+    setting = _validate.string("setting", setting)
+    title, alt = _validate.string("title", title), _validate.string("alt", alt)
+    values = list(curves)
+    start = values[0] if start is None else start
+    if start not in values:
+        _validate.fail("start", f"one of {', '.join(map(str, values))}", start)
+    positions = _validate.array("x", x, ndim=1).astype(float)
+    checked = {
+        value: _series(f"curves[{value!r}]", series, len(positions))
+        for value, series in curves.items()
+    }
+    labels = list(checked[values[0]])
+    figures = {}
+    for value, series in checked.items():
+        if list(series) != labels:
+            _validate.fail_with_words(
+                f"curves[{value!r}]", f"the labels {labels}", f"{list(series)}"
+            )
+        figures[value] = lines(
+            positions,
+            series,
+            xlabel=xlabel,
+            ylabel=ylabel,
+            log=log,
+            title=f"{setting}: {value}",
+            alt=f"{setting} {value}. "
+            + "; ".join(
+                f"{label} goes from {_middle(array)[0]:.3g} to {_middle(array)[-1]:.3g}"
+                for label, array in series.items()
+            )
+            + ".",
+        )
+    _share_axes(list(figures.values()))
+    shown = np.unique(np.linspace(0, len(positions) - 1, 6).round().astype(int))
+    rows = [
+        [
+            str(value),
+            f"{positions[place]:g}",
+            *(f"{_middle(series[label])[place]:.3g}" for label in labels),
+        ]
+        for value, series in checked.items()
+        for place in shown
+    ]
+    return _explorable(
+        title,
+        {setting: [str(value) for value in values]},
+        [_embedded(figure) for figure in figures.values()],
+        start=[values.index(start)],
+        alt=alt,
+        columns=[setting, xlabel, *labels],
+        rows=rows,
+        width="43rem",
+    )
+
+
+def _middle(array: np.ndarray) -> np.ndarray:
+    """Return the median of the seeds."""
+    return np.median(np.atleast_2d(array), axis=0)
+
+
+def _share_axes(figures: Sequence[CourseFigure]) -> None:
+    """Give all figures the widest limits of any of them."""
+    for get, set_ in (("get_xlim", "set_xlim"), ("get_ylim", "set_ylim")):
+        limits = [getattr(figure.axes[0], get)() for figure in figures]
+        low, high = min(low for low, _ in limits), max(high for _, high in limits)
+        for figure in figures:
+            getattr(figure.axes[0], set_)(low, high)
+
+
+def _embedded(figure: CourseFigure) -> str:
+    """Return the figure as an HTML image that carries its own data."""
+    width, height = (round(i * _SCREEN_DPI) for i in figure.get_size_inches())
+    data = base64.b64encode(figure.to_png()).decode()
+    return (
+        f'<img src="data:image/png;base64,{data}" width="{width}" height="{height}" '
+        f'alt="{html.escape(figure.alt, quote=True)}">'
     )
 
 
