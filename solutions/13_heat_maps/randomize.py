@@ -115,6 +115,28 @@ def randomization_test(explain, model, images, seed):
     return judge.similarity(explain(model, images), explain(other, images))
 
 
+# %% whole rows change places wrong="shuffles every array"
+from course_utils import judge
+
+
+def randomization_test(explain, model, images, seed):
+    rng = np.random.default_rng(seed)
+    other = keras.models.clone_model(model)
+    other.set_weights([rng.permutation(w) for w in model.get_weights()])
+    return judge.similarity(explain(model, images), explain(other, images))
+
+
+# %% each column keeps its numbers wrong="shuffles every array"
+from course_utils import judge
+
+
+def randomization_test(explain, model, images, seed):
+    rng = np.random.default_rng(seed)
+    other = keras.models.clone_model(model)
+    other.set_weights([rng.permuted(w, axis=0) for w in model.get_weights()])
+    return judge.similarity(explain(model, images), explain(other, images))
+
+
 # %% a correlation of values wrong="a rank correlation"
 from course_utils import judge
 

@@ -179,6 +179,27 @@ def _border_of_none(answer: Any) -> None:
     )
 
 
+def _gradient_flows(answer: Any) -> None:
+    from keras import ops
+
+    from course_utils.gradients import value_and_gradient
+
+    def total(maps: Any) -> Any:
+        return ops.sum(ops.convert_to_tensor(answer(maps, np.array([2, 0]), 1)))
+
+    try:
+        _, slopes = value_and_gradient(total, _draw(5, 2, 5, 6, 3), compile=False)
+    except Exception as error:  # each backend says it in another way
+        raise Failure(
+            "no gradient of your result in the maps can be computed: "
+            f"{type(error).__name__} in your code."
+        ) from None
+    expected = np.zeros((2, 5, 6, 3), "float32")
+    for image, k in enumerate((2, 0)):
+        expected[image, 1:4, 1:5, k] = 1 / 12
+    expect_close(slopes, expected, what="the gradient of your result in the maps")
+
+
 loss = Exercise(
     "filters.loss",
     kind="function",
@@ -231,6 +252,17 @@ loss = Exercise(
                 "With a border of 0 the mean is over nothing.",
                 "In Python, a slice that ends at −0 ends at 0.",
                 "Let the end of the slice be computed from the height and the width.",
+            ),
+        ),
+        Rule(
+            "lets the gradient through",
+            _gradient_flows,
+            hints=(
+                "The numbers are right, and gradient ascent could not use them.",
+                "A gradient exists only where each step is the backend's own. NumPy "
+                "leaves its record.",
+                "Look for NumPy functions that are applied to the maps; `keras.ops` "
+                "has the same ones.",
             ),
         ),
     ],
@@ -503,6 +535,8 @@ def _one_gradient_a_filter(answer: Any) -> None:
 
 def _compiled_once(answer: Any) -> None:
     made = _record(answer).made
+    if made == 0:
+        raise Failure("your code never called `compiled`, so nothing was compiled.")
     if made != 1:
         raise Failure(
             f"for {len(_WANTED)} filters your code compiled {made} functions; "

@@ -374,7 +374,10 @@ def _the_error(answer: float) -> None:
     wanted = abs(1 - float(np.dot(_PARTS, np.ones(4))) / change)
     if not _near(answer, wanted):
         words = "too large" if answer > wanted else "too small"
-        raise Failure(f"{answer:g} is {words}.")
+        raise Failure(
+            f"{answer:g} is {words}: it would mean that the sum of the parts and the "
+            f"change differ by {100 * answer:.3g} % of the change."
+        )
 
 
 error = Exercise(
@@ -449,8 +452,13 @@ def _path_shape(answer: Any) -> None:
 
 def _proportional(came: Any, wanted: np.ndarray, words: str) -> None:
     ratio = as_array(came, "the parts") / wanted
-    if not np.isfinite(ratio).all() or np.ptp(ratio) > 1e-3 * abs(ratio.mean()):
-        raise Failure(words)
+    if not np.isfinite(ratio).all():
+        raise Failure(f"{words} Some of your parts are NaN or infinite.")
+    if np.ptp(ratio) > 1e-3 * abs(ratio.mean()):
+        raise Failure(
+            f"{words} Yours are that times a factor that runs from {ratio.min():.3g} "
+            f"to {ratio.max():.3g}."
+        )
 
 
 def _times_the_way(answer: Any) -> None:
@@ -657,6 +665,24 @@ def _shuffles_all(answer: Any) -> None:
     ]
     if kept:
         raise Failure(f"still in the learned order: arrays of shape {kept}.")
+    for old, new in zip(trial.before, weights, strict=True):
+        for axis in range(old.ndim if old.ndim > 1 else 0):
+            if _same_slices(old, new, axis):
+                raise Failure(
+                    f"an array of shape {old.shape}: each slice along axis {axis} "
+                    "still holds the numbers of a learned one, so not all numbers "
+                    "were shuffled with each other."
+                )
+
+
+def _same_slices(old: np.ndarray, new: np.ndarray, axis: int) -> bool:
+    """Tell whether each slice along an axis holds a learned slice's numbers."""
+
+    def contents(array: np.ndarray) -> np.ndarray:
+        rows = np.sort(np.moveaxis(array, axis, 0).reshape(array.shape[axis], -1))
+        return rows[np.lexsort(rows.T)]
+
+    return np.allclose(contents(old), contents(new), atol=1e-6)
 
 
 def _ranks(answer: Any) -> None:
@@ -734,7 +760,8 @@ randomize = Exercise(
             hints=(
                 "Compare each array of the copy with the learned one.",
                 "A first layer that is still trained still finds the learned edges.",
-                "Look for arrays that your loop leaves out.",
+                "Look for arrays that your loop leaves out, and at the axes along "
+                "which the others are shuffled.",
             ),
         ),
         Rule(
