@@ -227,6 +227,26 @@ def test_first_layers_gradient_falls_exponentially_with_depth(lesson, fifty):
         assert thirty < ten
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_factor_on_all_weights_is_a_power_for_relu_and_tanh_forgives_more(
+    lesson, seed
+):
+    def kept(activation, scheme, factor):
+        kernels, head = draw_stack(lesson, 20, 128, scheme, seed)
+        kernels = [np.float32(factor) * kernel for kernel in kernels]
+        norms = lesson.measure(lesson.pixels, kernels, head, activation)[1]
+        return norms[0] / norms[-1]
+
+    at_one = kept(ops.relu, "He", 1)
+    assert at_one == pytest.approx(1, abs=0.5)
+    for factor in (0.9, 1.1):
+        # Not to the digit: the head's softmax also answers to the size of the outputs.
+        change = np.log(kept(ops.relu, "He", factor) / at_one) / np.log(factor)
+        assert change == pytest.approx(19, rel=0.1)
+    assert kept(ops.tanh, "Glorot", 0.9) < 0.15
+    assert 0.3 < kept(ops.tanh, "Glorot", 1.25) < 3
+
+
 def test_table_of_exercise_4_fits_one_stack_only(lesson):
     rows = [line for line in LESSON.read_text().splitlines() if "e-0" in line]
     rows = [line for line in rows if line.startswith("> | ")][:3]
