@@ -124,8 +124,84 @@ def test_pages_have_one_shape(path):
     assert re.search(rf"^# {path.stem[:2]} · ", text, re.MULTILINE)
     assert [heading for heading in headings if heading in SECTIONS] == SECTIONS
     assert "### Spot the bug: " in text
-    quiz = text.split("\n## Self-quiz")[1].split("\n## ")[0]
-    assert quiz.count("<details>") == quiz.count("</details>") == 3
+
+
+def quiz(source):
+    """Return a self-quiz: for each question its text and its (choice, answer) pairs."""
+    section = source.split("\n## Self-quiz\n")[1].split("\n## ")[0]
+    choice = (
+        r"<details><summary>([^\n]*)</summary>\n\n((?:(?!<details).)*?)\n\n</details>"
+    )
+    return [
+        (question.split("\n<details")[0], re.findall(choice, question, re.DOTALL))
+        for question in re.split(r"^\*\*\d\.\*\* ", section, flags=re.MULTILINE)[1:]
+    ]
+
+
+def quiz_faults(source):
+    """Return what is wrong with a lesson's self-quiz, in words."""
+    questions = quiz(source)
+    faults = [] if len(questions) >= 3 else [f"{len(questions)} questions"]
+    choices = [choice for _, answers in questions for choice, _ in answers]
+    if source.split("\n## Self-quiz\n")[1].count("<details") != len(choices):
+        faults.append("a choice of another form")
+    for number, (text, answers) in enumerate(questions, 1):
+        marks = [answer.partition(" ")[0] for _, answer in answers]
+        if "?" not in text:
+            faults.append(f"{number}: no question")
+        if len({choice for choice, _ in answers}) not in (3, 4):
+            faults.append(f"{number}: {len(answers)} choices")
+        if sorted(marks) != ["**No.**"] * (len(marks) - 1) + ["**Yes.**"]:
+            faults.append(f"{number}: {marks}")
+        for choice, answer in answers:
+            if re.search(r"[$`*]", choice):
+                faults.append(f"{number}: a page shows the marks in: {choice}")
+            if len(answer.split()) < 6:
+                faults.append(f"{number}: not explained: {choice}")
+    return faults
+
+
+@by_name(LESSONS)
+def test_each_choice_of_a_quiz_is_explained_and_one_is_right(path):
+    assert quiz_faults(path.with_suffix(".md").read_text(encoding="utf-8")) == []
+
+
+def test_a_broken_quiz_is_found():
+    def question(
+        number, marks="Yes No No", text="How wide?", why="A stride of 2 halves."
+    ):
+        folds = "".join(
+            f"<details><summary>{place}</summary>\n\n**{mark}.** {why}\n\n</details>\n"
+            for place, mark in enumerate(marks.split())
+        )
+        return f"**{number}.** {text}\n\n{folds}\n"
+
+    def faults(*questions):
+        return quiz_faults("\n## Self-quiz\n\n" + "".join(questions) + "\n## Next\n")
+
+    good = [question(1), question(2, "No Yes No No"), question(3)]
+    assert faults(*good) == []
+    assert faults(*good[:2]) == ["2 questions"]
+    assert faults(*good[:2], question(3, text="Wide.")) == ["3: no question"]
+    assert "3: 2 choices" in faults(*good[:2], question(3, "Yes No"))
+    assert "3: 5 choices" in faults(*good[:2], question(3, "Yes No No No No"))
+    assert len(faults(*good[:2], question(3, "Yes Yes No"))) == 1
+    assert len(faults(*good[:2], question(3, "No No No"))) == 1
+    assert len(faults(*good[:2], question(3, why="Just so, always."))) == 3
+    loose = question(3).replace("</summary>\n", "</summary>", 1)
+    assert "a choice of another form" in faults(*good[:2], loose)
+    marked = question(3).replace(">0</summary>", ">$2^3$</summary>")
+    assert faults(*good[:2], marked) == ["3: a page shows the marks in: $2^3$"]
+
+
+def test_the_right_choice_has_no_favorite_place():
+    places = [
+        [answer.startswith("**Yes.**") for _, answer in answers].index(True)
+        for path in LESSONS
+        for _, answers in quiz(path.with_suffix(".md").read_text(encoding="utf-8"))
+        if any(answer.startswith("**Yes.**") for _, answer in answers)
+    ]
+    assert max(map(places.count, places)) <= len(places) / 2, places
 
 
 @by_name(LESSONS)
