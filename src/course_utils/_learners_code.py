@@ -271,7 +271,7 @@ class Clock:
         self.busy += work
         asleep = self.busy < 0.1 * self.passed
         spent = self.passed if asleep else self.busy
-        return spent >= self.limit or self.passed >= 5 * self.limit
+        return spent >= self.limit or self.passed >= 15 * self.limit
 
     def _pause(self) -> float:
         """Return the seconds to the next look; of no fixed length in the end."""
