@@ -46,9 +46,11 @@ lint: $(READY) ## check style and types as the pre-commit hooks do
 	@$(BIN)/python -m pip install --quiet --constraint requirements.lock ruff mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
-test-site: $(READY) ## check the built site (call make book first)
+test-site: $(READY) ## check the built site, also in a Chromium (call make book first)
 	@test -e _build/html/index.html || { echo "There is no site yet: call make book first."; exit 2; }
-	@$(BIN)/python -m pytest -q tests/site
+	@$(BIN)/python -m pip install --quiet --constraint requirements.lock \
+		playwright axe-playwright-python
+	@$(BIN)/python -m pytest -q -rs tests/site
 
 test-backends: $(READY) ## run the package's tests on JAX and PyTorch (installs both)
 	@$(BIN)/python -m pip install --quiet --constraint requirements.lock \

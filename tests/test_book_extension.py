@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import itertools
 import re
 import types
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
 pytest.importorskip("sphinx")
 
-from course_book import citations, conditions, course_map, mathematics, measurements
+from course_book import (
+    citations,
+    conditions,
+    course_map,
+    mathematics,
+    measurements,
+    weight,
+)
 from course_book import pages as site_pages
 from docutils import nodes
+from fontTools.ttLib import TTFont
+from myst_nb.core.render import MimeData
 from pybtex.database import parse_file
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -193,3 +206,57 @@ def test_lessons_link_only_to_words_that_the_glossary_has():
     for path in (ROOT / "lessons").glob("*.md"):
         used = re.findall(r"glossary\.md#(term-[\w-]+)", path.read_text("utf-8"))
         assert set(used) <= labels, path.name
+
+
+def test_icons_that_no_page_shows_are_dropped():
+    styles = '.a{color:red}.fa-bars:before,.fa-navicon:before{content:"\\f0c9"}'
+    styles += '.fa-bar:before{content:"\\e0 "}.b{margin:0}'
+    shorter, icons = weight.keep_icons(styles, {"fa-navicon", "fa-solid"})
+    assert shorter == styles.replace('.fa-bar:before{content:"\\e0 "}', "")
+    assert icons == {"\uf0c9"}
+
+
+def test_the_theme_still_names_its_icons_as_expected():
+    styles = (weight.THEME / weight.ICON_STYLES).read_text(encoding="utf-8")
+    shorter, icons = weight.keep_icons(styles, {"fa-bars", "fa-moon"})
+    assert icons == {"\uf0c9", "\uf186"}
+    assert len(shorter) < len(styles) - 50_000
+
+
+def test_letters_of_formulas_are_italic_signs_of_the_font():
+    found = weight.signs(['<p>q</p><math alttext="z"><mi>h</mi><mo>+</mo></math>'])
+    assert found == {"h", "+", "\u210e"}
+
+
+def test_a_font_is_cut_down_to_some_characters(tmp_path):
+    whole, part = weight.OWN / weight.MATH_FONT, tmp_path / "part.woff2"
+    weight.cut(whole, {"a", "\u2211"}, part)
+    with TTFont(part) as font:
+        assert set(font.getBestCmap()) == {ord("a"), 0x2211}
+        assert "MATH" in font
+    assert part.stat().st_size < whole.stat().st_size / 10
+
+
+def picture(pixels):
+    stored = io.BytesIO()
+    Image.fromarray(pixels).save(stored, "PNG")
+    content = base64.b64encode(stored.getvalue()).decode()
+    return MimeData("image/png", content, output_metadata={"image/png": {"alt": "It."}})
+
+
+def test_a_photograph_is_stored_as_jpeg_and_keeps_its_words():
+    rng = np.random.default_rng(0)
+    shades = np.add.outer(np.arange(400), np.arange(500))[..., None] // 4
+    noise = rng.integers(0, 9, (400, 500, 3))
+    photograph = picture((shades + noise).astype("uint8"))
+    stored = weight.lighter(photograph)
+    assert stored.mime_type == "image/jpeg"
+    assert stored.output_metadata["image/jpeg"] == {"alt": "It."}
+    assert len(stored.content) < 0.7 * len(photograph.content)
+
+
+def test_drawings_and_small_pictures_stay_as_they_are():
+    small = picture(np.zeros((40, 50, 3), "uint8"))
+    large = picture(np.random.default_rng(0).integers(0, 255, (400, 500), "uint8"))
+    assert weight.lighter(small) is small
+    assert weight.lighter(large) is large

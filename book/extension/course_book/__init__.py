@@ -22,8 +22,10 @@ def setup(app: Any) -> dict[str, Any]:
         measurements,
         net_costs,
         pages,
+        weight,
     )
 
-    for part in (mathematics, pages, citations, course_map, measurements, net_costs):
+    parts = (mathematics, pages, citations, course_map, measurements, net_costs)
+    for part in (*parts, weight):
         part.setup(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

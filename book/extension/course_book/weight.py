@@ -1,0 +1,137 @@
+"""Pages that load fast: fonts and icons only as far as the site uses them.
+
+The theme's icon fonts hold two thousand icons of which the site shows twenty, and the
+font for formulas every sign of mathematics. Once all pages are written, each font is
+cut down to what stands on them. Photographs are stored as JPEG where that saves much.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+import pydata_sphinx_theme
+from fontTools import subset
+from myst_nb.core.render import NbElementRenderer
+from PIL import Image
+from sphinx.application import Sphinx
+
+OWN = Path(__file__).resolve().parents[2] / "static"
+THEME = Path(pydata_sphinx_theme.__file__).parent / "theme" / "pydata_sphinx_theme"
+THEME /= "static"
+MATH_FONT = Path("fonts", "stix-two-math.woff2")
+ICON_FONTS = Path("vendor", "fontawesome", "webfonts")
+ICON_STYLES = Path("styles", "pydata-sphinx-theme.css")
+# One rule of the theme's style sheet for each icon: its names, its character.
+ICON_RULE = re.compile(r'((?:\.fa-[a-z0-9-]+:before,?)+)\{content:"\\([0-9a-f]+) ?"\}')
+ICON_NAME = re.compile(r"\bfa-[a-z0-9-]+")
+# A single letter in a formula is drawn in italics: h has its own place among them.
+ITALIC = {"h": "\u210e", "\u2202": "\U0001d715"}
+ITALIC |= {chr(ord("A") + i): chr(0x1D434 + i) for i in range(26)}
+ITALIC |= {chr(ord("a") + i): chr(0x1D44E + i) for i in range(26) if i != 7}
+ITALIC |= {chr(0x0391 + i): chr(0x1D6E2 + i) for i in range(25)}
+ITALIC |= {chr(0x03B1 + i): chr(0x1D6FC + i) for i in range(25)}
+HEAVY = 100_000  # bytes from which a photograph is stored as JPEG
+
+
+def setup(app: Sphinx) -> None:
+    """Connect this part to Sphinx."""
+    app.connect("build-finished", cut_fonts)
+    render = NbElementRenderer.render_image
+    NbElementRenderer.render_image = lambda self, data: render(self, lighter(data))
+
+
+def cut_fonts(app: Sphinx, exception: Exception | None) -> None:
+    """Cut the site's fonts and the list of icons down to what its pages show."""
+    if exception or app.builder.name != "html":
+        return
+    static = Path(app.outdir, "_static")
+    pages = [
+        path.read_text(encoding="utf-8")
+        for path in Path(app.outdir).rglob("*.html")
+        if static not in path.parents
+    ]
+    characters = signs(pages)
+    if characters:
+        cut(OWN / MATH_FONT, characters, static / MATH_FONT)
+    # The theme's scripts show a few icons of their own.
+    scripts = [
+        path.read_text(encoding="utf-8")
+        for path in (static / "scripts").glob("*-theme.js")
+    ]
+    names = set(ICON_NAME.findall(" ".join(pages + scripts)))
+    sheet = (THEME / ICON_STYLES).read_text(encoding="utf-8")
+    styles, icons = keep_icons(sheet, names)
+    (static / ICON_STYLES).write_text(styles, encoding="utf-8")
+    for font in (THEME / ICON_FONTS).glob("*.woff2"):
+        cut(font, icons, static / ICON_FONTS / font.name)
+
+
+def signs(pages: list[str]) -> set[str]:
+    """Return every character that the formulas of some pages are drawn with."""
+    found: set[str] = set()
+    for page in pages:
+        for formula in re.findall(r"<math\b.*?</math>", page, re.DOTALL):
+            found.update(re.sub(r"<[^>]*>", "", formula))
+    return found | {ITALIC[letter] for letter in found if letter in ITALIC}
+
+
+def keep_icons(styles: str, names: set[str]) -> tuple[str, set[str]]:
+    """Drop the rules of icons that no page shows.
+
+    Args:
+        styles: the theme's style sheet.
+        names: the icons to keep, such as `fa-bars`.
+
+    Returns:
+        The style sheet without the others, and the characters of those that stay.
+    """
+    kept: set[str] = set()
+
+    def rule(match: re.Match[str]) -> str:
+        if names.isdisjoint(ICON_NAME.findall(match[1])):
+            return ""
+        kept.add(chr(int(match[2], 16)))
+        return match[0]
+
+    return ICON_RULE.sub(rule, styles), kept
+
+
+def cut(font: Path, characters: set[str], smaller: Path) -> None:
+    """Write a font to another file, with nothing but some characters in it."""
+    options = subset.Options(flavor="woff2", layout_features=["*"])
+    options.notdef_outline = True
+    opened = subset.load_font(str(font), options)
+    subsetter = subset.Subsetter(options)
+    subsetter.populate(unicodes=[ord(character) for character in characters])
+    subsetter.subset(opened)
+    subset.save_font(opened, str(smaller), options)
+
+
+def lighter(data: Any) -> Any:
+    """Return a cell's picture as JPEG where that saves much, else as it is.
+
+    Args:
+        data: what MyST-NB passes to its renderer: the picture and where it stands.
+    """
+    if data.mime_type != "image/png" or len(data.content) * 3 // 4 < HEAVY:
+        return data
+    stored = io.BytesIO()
+    with Image.open(io.BytesIO(base64.b64decode(data.content))) as picture:
+        if picture.mode != "RGB":
+            return data
+        # Letters stay sharp: a quarter of the colors' resolution is not worth it.
+        picture.save(stored, "JPEG", quality=88, subsampling=0, optimize=True)
+    if len(stored.getvalue()) > 0.7 * len(data.content) * 3 // 4:
+        return data
+    known = data.output_metadata
+    return dataclasses.replace(
+        data,
+        mime_type="image/jpeg",
+        content=base64.b64encode(stored.getvalue()).decode("ascii"),
+        output_metadata={**known, "image/jpeg": known.get("image/png", {})},
+    )

@@ -1,0 +1,470 @@
+"""The built site in a real browser: `make book`, then `make test-site`.
+
+Each page is opened once, as a first visitor opens it, and all is asked of it then.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SITE = ROOT / "_build" / "html"
+# The start page is nothing but a word to go on to the welcome page.
+PAGES = [
+    path.relative_to(SITE).as_posix()
+    for path in sorted(SITE.rglob("*.html"))
+    if "_static" not in path.parts and path != SITE / "index.html"
+]
+LESSONS = [page for page in PAGES if page.startswith("lessons/")]
+ONE = "lessons/05_separable_convolution.html"
+STEPPED = "lessons/03_residual_connections.html"
+EXPLORABLE = "lessons/00_start_here.html"
+WIDTHS = {"phone": 360, "tablet": 768, "desktop": 1280}
+HEAVIEST = 1_500_000  # bytes, with an empty cache
+LONGEST = 1.5  # seconds
+# What accessibility asks for by law in many places, and what experience adds.
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+pytestmark = pytest.mark.skipif(not PAGES, reason="there is no site: make book first")
+
+
+@dataclass
+class Visit:
+    """One page, as it was when a browser had just opened it."""
+
+    name: str
+    tab: object
+    complaints: list[str] = field(default_factory=list)
+    answers: list = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def open_tab(browser, **options):
+    """Return a tab of a visitor who has never been here."""
+    size = {"width": 1280, "height": 800}
+    tab = browser.new_context(viewport=size, **options).new_page()
+    tab.set_default_timeout(20_000)
+    return tab
+
+
+@pytest.fixture(scope="module")
+def visit(request, browser, address):
+    """Open a page as a first visitor, and write down what happened meanwhile."""
+    tab = open_tab(browser, color_scheme="light")
+    seen = Visit(request.param, tab)
+    tab.on("console", lambda m: seen.complaints.append(f"{m.type}: {m.text}"))
+    tab.on("pageerror", lambda error: seen.complaints.append(f"error: {error}"))
+    tab.on("requestfailed", lambda r: seen.complaints.append(f"error: {r.url} failed"))
+    tab.on("response", lambda answer: seen.answers.append(answer))
+    meter = tab.context.new_cdp_session(tab)
+    # In seconds of this page's own work: other programs that run do not count.
+    meter.send("Performance.enable", {"timeDomain": "threadTicks"})
+    tab.goto(address + seen.name)
+    tab.evaluate("document.fonts.ready.then(() => true)")
+    measured = meter.send("Performance.getMetrics")["metrics"]
+    seen.seconds = {m["name"]: m["value"] for m in measured}["TaskDuration"]
+    tab.wait_for_load_state("networkidle")
+    yield seen
+    tab.context.close()
+
+
+@pytest.fixture
+def page(visit):
+    """The tab of a visit, in a known state."""
+    visit.tab.emulate_media(media="screen", color_scheme="light")
+    visit.tab.set_viewport_size({"width": 1280, "height": 800})
+    return visit.tab
+
+
+@pytest.fixture
+def tab(browser):
+    """A tab of its own, for what changes a page."""
+    tab = open_tab(browser, color_scheme="light")
+    yield tab
+    tab.context.close()
+
+
+each_page = pytest.mark.parametrize("visit", PAGES, indirect=True)
+each_lesson = pytest.mark.parametrize("visit", LESSONS, indirect=True)
+
+
+# ---- Every page ----------------------------------------------------------------------
+
+
+@each_page
+def test_a_page_opens_without_a_complaint(visit):
+    bad = [text for text in visit.complaints if re.match("error|warning", text)]
+    bad += [f"{a.status}: {a.url}" for a in visit.answers if a.status >= 400]
+    assert bad == []
+
+
+@each_page
+def test_a_page_asks_no_other_host(visit, address):
+    asked = {answer.url for answer in visit.answers}
+    assert asked
+    assert [url for url in asked if not url.startswith((address, "data:"))] == []
+
+
+@each_page
+def test_a_page_is_light(visit):
+    sizes = {a.url: len(a.body()) for a in visit.answers if a.status == 200}
+    heaviest = sorted(sizes.items(), key=lambda item: -item[1])[:5]
+    assert sum(sizes.values()) <= HEAVIEST, heaviest
+
+
+@each_page
+def test_a_page_is_readable_soon(visit):
+    assert 0 < visit.seconds <= LONGEST
+
+
+@each_page
+def test_formulas_are_drawn(page):
+    found = page.evaluate(
+        """() => [...document.querySelectorAll('math')]
+            .filter(formula => formula.checkVisibility())
+            .map(formula => [formula.getAttribute('alttext'),
+                             formula.getBoundingClientRect()])
+            .filter(([_, box]) => box.width < 4 || box.height < 4)
+            .map(([words, _]) => words)"""
+    )
+    assert found == []
+    words = page.evaluate(
+        """() => {
+            const copy = document.querySelector('main').cloneNode(true);
+            copy.querySelectorAll('pre, code, math, script, style')
+                .forEach(element => element.remove());
+            return copy.textContent;
+        }"""
+    )
+    assert re.findall(r"\$\$|\$[^$\n ]+\$|\\[a-zA-Z]{3,}", words) == []
+
+
+@each_page
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
+def test_a_page_needs_no_sideways_scrolling(page, width):
+    page.set_viewport_size({"width": width, "height": 800})
+    wide = page.evaluate(
+        """() => {
+            const width = document.documentElement.clientWidth;
+            if (document.documentElement.scrollWidth <= width) return [];
+            return [...document.querySelectorAll('body *')]
+                .filter(element => element.getBoundingClientRect().right > width + 1)
+                .slice(0, 8)
+                .map(element => element.outerHTML.slice(0, 120));
+        }"""
+    )
+    assert wide == []
+
+
+# An element of each look, so that not each of a thousand words of code is measured.
+ONE_OF_EACH_LOOK = """() => {
+    const looks = new Map();
+    for (const element of document.querySelectorAll('body *')) {
+        const words = [...element.childNodes]
+            .some(node => node.nodeType === 3 && node.textContent.trim());
+        if (!words || !element.checkVisibility()) continue;
+        const own = getComputedStyle(element);
+        let look = [own.color, own.fill, own.fontSize, own.fontWeight];
+        for (let box = element; box; box = box.parentElement) {
+            const style = getComputedStyle(box);
+            look.push(style.backgroundColor, style.backgroundImage, style.opacity);
+        }
+        look = look.filter(part => !['rgba(0, 0, 0, 0)', 'none', '1'].includes(part));
+        if (!looks.has(look.join())) looks.set(look.join(), element);
+    }
+    return [...looks.values()];
+}"""
+
+
+def faults(result):
+    """Return what axe found, a line for each element."""
+    return [
+        f"{fault['id']}: {node['target']} {node['failureSummary']}"
+        for fault in result["violations"]
+        for node in fault["nodes"]
+    ]
+
+
+def add_axe(page):
+    """Bring axe-core into a page."""
+    axe = pytest.importorskip("axe_playwright_python.base")
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(axe.AXE_SCRIPT)
+
+
+@each_page
+def test_a_page_is_accessible(page):
+    add_axe(page)
+    options = {
+        "runOnly": RULES,
+        "resultTypes": ["violations"],
+        "rules": {"color-contrast": {"enabled": False}},
+    }
+    # A colored word of code is a word: nothing but its contrast could be wrong.
+    found = page.evaluate(
+        "options => axe.run({exclude: [['pre span']]}, options)", options
+    )
+    assert faults(found) == []
+
+
+@each_page
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_colors_have_contrast(page, mode):
+    page.emulate_media(color_scheme=mode)
+    page.wait_for_function(
+        "mode => document.documentElement.dataset.theme === mode", arg=mode
+    )
+    add_axe(page)
+    found = page.evaluate(
+        f"""() => {{
+            document.querySelectorAll('details').forEach(one => one.open = true);
+            document.getAnimations().forEach(one => one.finish());
+            const include = ({ONE_OF_EACH_LOOK})();
+            return axe.run({{include}}, {{runOnly: ['color-contrast'],
+                                          resultTypes: ['violations']}});
+        }}"""
+    )
+    assert faults(found) == []
+
+
+@each_page
+def test_a_printed_page_is_the_text_alone(page):
+    page.emulate_media(media="print")
+    shown = page.evaluate(
+        """() => ['.bd-sidebar-primary', '.bd-sidebar-secondary', '.bd-header-article',
+                  '.bd-footer-article .prev-next-area', '.copybtn', '#pst-back-to-top']
+            .filter(name => [...document.querySelectorAll(name)]
+                .some(element => element.checkVisibility()))"""
+    )
+    assert shown == []
+    lost = page.evaluate(
+        """() => {
+            document.querySelectorAll('details').forEach(one => one.open = false);
+            return [...document.querySelectorAll('article > section > *, details > p')]
+                .filter(element => !element.matches('.course-actions, :empty'))
+                .filter(element => element.getBoundingClientRect().height === 0
+                    || !element.checkVisibility({contentVisibilityAuto: true}))
+                .map(element => element.outerHTML.slice(0, 120));
+        }"""
+    )
+    assert lost == []
+
+
+@each_lesson
+def test_downloads_are_notebooks_and_never_a_solution(visit, page, address):
+    stem = Path(visit.name).stem
+    links = page.eval_on_selector_all(
+        ".dropdown-download-buttons a", "links => links.map(link => link.href)"
+    )
+    assert {Path(link).suffix for link in links} == {".ipynb", ".md"}
+    for link in links:
+        answer = page.request.get(link)
+        assert answer.ok, link
+        assert Path(link).stem == stem
+        if link.endswith(".ipynb"):
+            notebook = nbformat.reads(answer.text(), as_version=4)
+            nbformat.validate(notebook)
+            assert any(cell.cell_type == "code" for cell in notebook.cells)
+    everywhere = page.eval_on_selector_all("a", "links => links.map(link => link.href)")
+    assert [link for link in everywhere if "solution" in urlsplit(link).path] == []
+
+
+# ---- What can be operated ------------------------------------------------------------
+
+
+def is_open(element):
+    return element.evaluate("element => element.open")
+
+
+@each_lesson
+@pytest.mark.parametrize("section", ["hint", "quiz"])
+def test_hints_and_quizzes_open_by_mouse_and_keyboard(page, section):
+    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = false)")
+    inside = "#self-quiz details" if section == "quiz" else "blockquote details"
+    choice = page.locator(inside).first
+    if section == "hint" and not page.locator(inside).count():
+        choice = page.locator("article details").first
+    summary = choice.locator("summary").first
+    answer = choice.locator("p").first
+    assert not is_open(choice)
+    summary.click()
+    assert is_open(choice)
+    assert answer.is_visible()
+    for key, state in (("Enter", False), ("Space", True)):
+        summary.focus()
+        page.keyboard.press(key)
+        assert is_open(choice) == state, key
+
+
+@pytest.mark.parametrize("how", ["mouse", "keyboard"])
+def test_a_copy_button_copies_the_cell(tab, address, how):
+    tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    tab.goto(address + ONE)
+    cell = tab.locator("div.cell_input").nth(1)
+    button = cell.locator("button.copybtn")
+    if how == "mouse":
+        cell.hover()
+        button.click()
+    else:
+        button.focus()
+        tab.keyboard.press("Enter")
+    copied = tab.evaluate("navigator.clipboard.readText()")
+    assert copied.strip() == cell.locator("pre").inner_text().strip()
+
+
+def panel_shown(figure):
+    """Return which of a figure's pictures is shown, from 0; exactly one may be."""
+    shown = figure.locator(".cd-panel").evaluate_all(
+        "panels => panels.map(panel => panel.checkVisibility())"
+    )
+    assert shown.count(True) == 1, shown
+    return shown.index(True)
+
+
+def figures(tab, place):
+    return tab.locator(".course-drawing").filter(has=tab.locator(place))
+
+
+def test_a_figure_in_steps_moves_by_mouse_and_keyboard(tab, address):
+    tab.goto(address + STEPPED)
+    figure = figures(tab, ".cd-moves").first
+    assert panel_shown(figure) == 0
+    figure.get_by_text("Next →").locator("visible=true").click()
+    assert panel_shown(figure) == 1
+    figure.get_by_text("← Back").locator("visible=true").click()
+    assert panel_shown(figure) == 0
+    figure.locator("fieldset > label").nth(2).click()
+    assert panel_shown(figure) == 2
+    figure.locator("input").nth(2).focus()
+    tab.keyboard.press("ArrowLeft")
+    assert panel_shown(figure) == 1
+
+
+def test_a_figure_with_settings_moves_by_mouse_and_keyboard(tab, address):
+    tab.goto(address + EXPLORABLE)
+    figure = figures(tab, "fieldset + fieldset").first
+    first = panel_shown(figure)
+    settings = figure.locator("fieldset").first
+    settings.locator("input:not(:checked) + label").first.click()
+    moved = panel_shown(figure)
+    assert moved != first
+    settings.locator("input:checked").focus()
+    tab.keyboard.press("ArrowRight")
+    assert panel_shown(figure) not in (first, moved)
+    table = figure.locator("details")
+    table.locator("summary").focus()
+    tab.keyboard.press("Enter")
+    assert table.locator("td").first.is_visible()
+
+
+def test_the_sidebar_opens_on_a_phone_and_closes_with_escape(tab, address):
+    tab.set_viewport_size({"width": 360, "height": 740})
+    tab.goto(address + ONE)
+    link = tab.get_by_role("link", name="03 · Residual connections").first
+    assert not link.is_visible()
+    button = tab.locator(".bd-header-article .primary-toggle")
+    button.click()
+    link.wait_for(state="visible")
+    tab.keyboard.press("Escape")
+    link.wait_for(state="hidden")
+    button.focus()
+    tab.keyboard.press("Enter")
+    link.wait_for(state="visible")
+    link.press("Enter")
+    tab.wait_for_url("**/03_residual_connections.html")
+
+
+@pytest.mark.parametrize("how", ["mouse", "keyboard"])
+def test_the_sidebar_gives_its_place_to_the_text_on_a_desktop(tab, address, how):
+    tab.goto(address + ONE)
+    sidebar = tab.locator("#pst-primary-sidebar")
+    button = tab.locator(".bd-header-article .primary-toggle")
+    for state in ("hidden", "visible"):
+        if how == "mouse":
+            button.click()
+        else:
+            button.focus()
+            tab.keyboard.press("Enter")
+        sidebar.locator("nav").first.wait_for(state=state)
+
+
+@pytest.mark.parametrize("how", ["mouse", "keyboard"])
+def test_the_color_mode_changes_and_is_kept(tab, address, how):
+    tab.goto(address + ONE)
+    button = tab.locator(".bd-header-article .theme-switch-button")
+
+    def mode():
+        return tab.evaluate("document.documentElement.dataset.mode")
+
+    seen = [mode()]
+    for _ in range(3):
+        if how == "mouse":
+            button.click()
+        else:
+            button.focus()
+            tab.keyboard.press("Enter")
+        seen.append(mode())
+    assert set(seen) == {"auto", "light", "dark"}
+    assert seen[0] == seen[3]
+    while mode() != "dark":
+        button.click()
+    tab.reload()
+    assert mode() == "dark"
+    assert tab.evaluate("document.documentElement.dataset.theme") == "dark"
+
+
+KNOWN = {
+    "depthwise": "05 · Separable convolution",
+    "prefetch": "08 · Fast input pipelines",
+    "occlusion": "13",
+    "receptive field": "Glossary",
+}
+
+
+@pytest.mark.parametrize(("words", "title"), KNOWN.items(), ids=KNOWN)
+def test_search_finds_a_known_word_on_its_page(tab, address, words, title):
+    tab.goto(address + ONE)
+    tab.keyboard.press("Control+k")
+    field = tab.locator("#pst-search-dialog input[name=q]")
+    field.wait_for(state="visible")
+    tab.keyboard.type(words)
+    tab.keyboard.press("Enter")
+    tab.wait_for_url("**/search.html?q=*")
+    found = tab.locator("#search-results li a").filter(has_text=title).first
+    found.wait_for(state="visible")
+    found.click()
+    tab.wait_for_url(re.compile(r"\.html\?highlight=|\.html#|\.html$"))
+    assert words.split()[0] in tab.locator("article").inner_text().lower()
+
+
+def test_the_search_button_opens_the_search(tab, address):
+    tab.goto(address + ONE)
+    buttons = tab.locator(".search-button, .search-button-field")
+    buttons.locator("visible=true").first.click()
+    assert tab.locator("#pst-search-dialog input[name=q]").is_visible()
+
+
+def test_a_lesson_works_from_a_folder_without_a_server(tab):
+    complaints = []
+    tab.on("console", lambda m: complaints.append(f"{m.type}: {m.text}"))
+    tab.on("pageerror", lambda error: complaints.append(f"error: {error}"))
+    tab.on("requestfailed", lambda r: complaints.append(f"error: {r.url} failed"))
+    tab.goto((SITE / ONE).as_uri())
+    assert tab.locator("math").first.bounding_box()["height"] > 4
+    assert [text for text in complaints if re.match("error|warning", text)] == []
+    # Only the excerpts below what was found cannot be read without a server.
+    tab.goto((SITE / "search.html").as_uri() + "?q=depthwise")
+    tab.locator("#search-results li a").first.wait_for(state="visible")
+
+
+def test_the_welcome_page_is_the_first(tab, address):
+    tab.goto(address)
+    tab.wait_for_url("**/book/welcome.html")
+    tab.get_by_role("link", name="Start").first.click()
+    assert "/lessons/" in tab.url or "/book/" in tab.url
