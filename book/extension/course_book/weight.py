@@ -2,23 +2,26 @@
 
 The theme's icon fonts hold two thousand icons of which the site shows twenty, and the
 font for formulas every sign of mathematics. Once all pages are written, each font is
-cut down to what stands on them. Photographs are stored as JPEG where that saves much.
+cut down to what stands on them. Heavy pictures are stored as WebP.
 """
 
 from __future__ import annotations
 
 import base64
-import dataclasses
+import hashlib
 import io
 import re
 from pathlib import Path
 from typing import Any
 
 import pydata_sphinx_theme
+from docutils import nodes
 from fontTools import subset
 from myst_nb.core.render import NbElementRenderer
 from PIL import Image
 from sphinx.application import Sphinx
+from sphinx.builders.epub3 import Epub3Builder
+from sphinx.builders.html import StandaloneHTMLBuilder
 
 OWN = Path(__file__).resolve().parents[2] / "static"
 THEME = Path(pydata_sphinx_theme.__file__).parent / "theme" / "pydata_sphinx_theme"
@@ -35,14 +38,20 @@ ITALIC |= {chr(ord("A") + i): chr(0x1D434 + i) for i in range(26)}
 ITALIC |= {chr(ord("a") + i): chr(0x1D44E + i) for i in range(26) if i != 7}
 ITALIC |= {chr(0x0391 + i): chr(0x1D6E2 + i) for i in range(25)}
 ITALIC |= {chr(0x03B1 + i): chr(0x1D6FC + i) for i in range(25)}
-HEAVY = 100_000  # bytes from which a photograph is stored as JPEG
+HEAVY = 50_000  # bytes from which a picture is stored as WebP
 
 
 def setup(app: Sphinx) -> None:
     """Connect this part to Sphinx."""
     app.connect("build-finished", cut_fonts)
-    render = NbElementRenderer.render_image
-    NbElementRenderer.render_image = lambda self, data: render(self, lighter(data))
+    NbElementRenderer.render_image = _with_light_pictures(
+        NbElementRenderer.render_image
+    )
+    # Every browser and every EPUB 3.3 reader shows WebP; Sphinx does not know it yet.
+    for builder in (StandaloneHTMLBuilder, Epub3Builder):
+        known = builder.supported_image_types
+        if "image/webp" not in known:
+            builder.supported_image_types = [*known, "image/webp"]
 
 
 def cut_fonts(app: Sphinx, exception: Exception | None) -> None:
@@ -112,26 +121,43 @@ def cut(font: Path, characters: set[str], smaller: Path) -> None:
     subset.save_font(opened, str(smaller), options)
 
 
-def lighter(data: Any) -> Any:
-    """Return a cell's picture as JPEG where that saves much, else as it is.
+def as_webp(png: bytes) -> bytes | None:
+    """Return a heavy picture as WebP: drawings as they are, photographs nearly so.
 
     Args:
-        data: what MyST-NB passes to its renderer: the picture and where it stands.
+        png: the picture as a cell made it.
+
+    Returns:
+        The smaller file; None for a picture that is light anyway.
     """
-    if data.mime_type != "image/png" or len(data.content) * 3 // 4 < HEAVY:
-        return data
-    stored = io.BytesIO()
-    with Image.open(io.BytesIO(base64.b64decode(data.content))) as picture:
-        if picture.mode != "RGB":
-            return data
-        # Letters stay sharp: a quarter of the colors' resolution is not worth it.
-        picture.save(stored, "JPEG", quality=88, subsampling=0, optimize=True)
-    if len(stored.getvalue()) > 0.7 * len(data.content) * 3 // 4:
-        return data
-    known = data.output_metadata
-    return dataclasses.replace(
-        data,
-        mime_type="image/jpeg",
-        content=base64.b64encode(stored.getvalue()).decode("ascii"),
-        output_metadata={**known, "image/jpeg": known.get("image/png", {})},
-    )
+    if len(png) < HEAVY:
+        return None
+    found = [png]
+    with Image.open(io.BytesIO(png)) as picture:
+        kinds: list[dict[str, Any]] = [{"lossless": True}]
+        if picture.mode == "RGB":  # no palette: it shows a photograph or shades
+            kinds.append({"quality": 88})
+        for kind in kinds:
+            stored = io.BytesIO()
+            picture.save(stored, "WEBP", **kind)
+            found.append(stored.getvalue())
+    smallest = min(found, key=len)
+    return None if smallest is png else smallest
+
+
+def _with_light_pictures(render: Any) -> Any:
+    """Wrap MyST-NB's image renderer, which writes a cell's picture to a file."""
+
+    def render_image(self: Any, data: Any) -> list[nodes.Element]:
+        images: list[nodes.Element] = render(self, data)
+        light = None
+        if data.mime_type == "image/png":
+            light = as_webp(base64.b64decode(data.content))
+        if light:
+            name = f"{hashlib.sha256(light).hexdigest()}.webp"
+            uri = self.write_file([name], light, overwrite=False, exists_ok=True)
+            for image in images:
+                image["uri"] = uri
+        return images
+
+    return render_image
