@@ -7,7 +7,7 @@ READY := .venv/.ready
 EXTRAS := tensorflow,book,test
 
 .DEFAULT_GOAL := help
-.PHONY: help book test lesson serve pair lint bench lock clean test-site test-backends
+.PHONY: help book test lesson new-lesson new-exercise serve pair lint bench lock clean test-site test-backends
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' \
@@ -38,6 +38,14 @@ serve: ## show the built site at http://localhost:8000
 	@test -e _build/html/index.html || { echo "There is no site yet: call make book first."; exit 2; }
 	@echo "The site is at http://localhost:8000 (stop with Ctrl-C)."
 	@$(PYTHON) -m http.server --bind 127.0.0.1 --directory _build/html 8000
+
+new-lesson: $(READY) ## make a lesson that passes every test, make new-lesson N=14 TITLE="Attention"
+	@test -n "$(N)" -a -n "$(TITLE)" || { echo 'Say which: make new-lesson N=14 TITLE="Attention"'; exit 2; }
+	@$(BIN)/python tools/template.py lesson "$(N)" "$(TITLE)" $(if $(TOPIC),--topic "$(TOPIC)") $(if $(NEEDS),--needs $(NEEDS))
+
+new-exercise: $(READY) ## add an exercise to a lesson, make new-exercise N=05 NAME=channel_count KIND=number
+	@test -n "$(N)" -a -n "$(NAME)" || { echo 'Say which: make new-exercise N=05 NAME=channel_count'; exit 2; }
+	@$(BIN)/python tools/template.py exercise "$(N)" "$(NAME)" $(if $(KIND),--kind "$(KIND)") $(if $(TITLE),--title "$(TITLE)")
 
 pair: $(READY) ## write each lesson's notebook from its Markdown
 	@$(BIN)/python tools/pair.py

@@ -5,7 +5,8 @@
 
 A lesson's Markdown is the source. Three parts of it are derived: the front matter, the
 install cell (from the repository address and version in pyproject.toml) and the line
-about time (from the words, the exercises and results/lesson_times.json).
+about time (from the words, the exercises and results/lesson_times.json). In README.md
+the links to Colab are derived from the same address.
 
 The notebook is read where there is no book around it, in Colab for example: its links
 to other pages lead to the repository, and citation marks, which only the book can
@@ -158,22 +159,51 @@ def derive(path: Path) -> tuple[str, str]:
     return markdown, nbformat.writes(notebook) + "\n"
 
 
+def colab(lesson: str) -> str:
+    """Return the address at which Colab opens a lesson's notebook."""
+    place = repository()[0].partition("://")[2].partition("/")[2]
+    host = "https://colab.research.google.com/github"
+    return f"{host}/{place}/blob/main/lessons/{lesson}.ipynb"
+
+
+def readme_row(lesson: str, title: str, question: str) -> str:
+    """Return a lesson's row of the table in README.md."""
+    page = f"[{title}](lessons/{lesson}.md)"
+    return f"| {lesson[:2]} | {page} | {question} | [Colab]({colab(lesson)}) |"
+
+
+def derive_readme(text: str) -> str:
+    """Return README.md with the address of each lesson's row derived anew."""
+    return re.sub(
+        r"^\| \d\d \| \[([^]]+)\]\(lessons/(\w+)\.md\) \| ([^|]+?) \|.*$",
+        lambda match: readme_row(match[2], match[1], match[3]),
+        text,
+        flags=re.MULTILINE,
+    )
+
+
+def derived() -> dict[Path, str]:
+    """Return what each derived file should hold."""
+    readme = ROOT / "README.md"
+    files = {readme: derive_readme(readme.read_text(encoding="utf-8"))}
+    for path in lessons():
+        files[path], files[path.with_suffix(".ipynb")] = derive(path)
+    return files
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return its exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="change nothing")
     check = parser.parse_args(arguments).check
     stale = []
-    for path in lessons():
-        for target, wanted in zip(
-            (path, path.with_suffix(".ipynb")), derive(path), strict=True
-        ):
-            if target.exists() and target.read_text(encoding="utf-8") == wanted:
-                continue
-            stale.append(target.relative_to(ROOT).as_posix())
-            if not check:
-                target.write_text(wanted, encoding="utf-8")
-                print(f"wrote {stale[-1]}")
+    for target, wanted in derived().items():
+        if target.exists() and target.read_text(encoding="utf-8") == wanted:
+            continue
+        stale.append(target.relative_to(ROOT).as_posix())
+        if not check:
+            target.write_text(wanted, encoding="utf-8")
+            print(f"wrote {stale[-1]}")
     if check and stale:
         print(f"Run `make pair`: not as derived: {', '.join(stale)}", file=sys.stderr)
         return 1
