@@ -50,9 +50,10 @@ new-exercise: $(READY) ## add an exercise to a lesson, make new-exercise N=05 NA
 pair: $(READY) ## write each lesson's notebook from its Markdown
 	@$(BIN)/python tools/pair.py
 
-lint: $(READY) ## check style and types as the pre-commit hooks do
+lint: $(READY) ## check style, types, spelling and prose as the pre-commit hooks do
 	@$(BIN)/python -m pip install --quiet --constraint requirements.lock ruff mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+	@$(BIN)/python tools/prose.py
 
 test-site: $(READY) ## check the built site (call make book first)
 	@test -e _build/html/index.html || { echo "There is no site yet: call make book first."; exit 2; }
