@@ -7,7 +7,7 @@ READY := .venv/.ready
 EXTRAS := tensorflow,book,test
 
 .DEFAULT_GOAL := help
-.PHONY: help book test lesson new-lesson new-exercise serve pair lint bench lock clean test-site test-backends
+.PHONY: help book test test-changed lesson new-lesson new-exercise serve pair lint bench lock clean test-site test-backends
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' \
@@ -29,6 +29,9 @@ test: $(READY) ## run every test, each lesson untouched and solved (20 to 25 min
 	@echo "Running all tests on $(JOBS) processes: usually 20 to 25 minutes on two cores."
 	@COURSE_PROFILE=smoke COURSE_CHECK=blank $(BIN)/python -m pytest --nbmake \
 		-n $(JOBS) --dist worksteal -q lessons tests
+
+test-changed: $(READY) ## run the tests of what differs from the branch main (a few minutes)
+	@$(BIN)/python tools/changed_tests.py
 
 lesson: $(READY) pair ## execute one lesson, make lesson L=02
 	@test -n "$(L)" || { echo "Say which lesson: make lesson L=02"; exit 2; }

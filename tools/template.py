@@ -376,27 +376,31 @@ def write_pair(lesson: Path) -> None:
     lesson.with_suffix(".ipynb").write_text(notebook, encoding="utf-8")
 
 
-def make(number: str, files: dict[Path, str]) -> None:
-    """Write the files, run the lesson in the profiles of this machine, and pair it.
+def record(lesson: Path) -> None:
+    """Run a lesson in the profiles of this machine, and keep what it prints.
 
-    What the lesson prints is recorded: a test holds each lesson against its record.
+    A test holds each lesson against its record.
     """
+    print(f"Running {lesson.stem}, to record what it prints.", flush=True)
+    sys.path.insert(0, str(ROOT))
+    from benchmarks.__main__ import measure_lessons
+
+    with contextlib.redirect_stdout(io.StringIO()):
+        measure_lessons(only=(lesson.stem[:2],))
+    write_pair(lesson)  # its line about time
+
+
+def make(files: dict[Path, str]) -> None:
+    """Write the files, pair the lesson among them, and record it."""
     lesson = next(path for path in files if path.parent.name == "lessons")
     printed = ROOT / "results" / "printed" / f"{lesson.stem}.txt"
     times = ROOT / "results" / "lesson_times.json"
-    paths = [*files, lesson.with_suffix(".ipynb"), printed, times]
-    with all_or_nothing(paths):
+    with all_or_nothing([*files, lesson.with_suffix(".ipynb"), printed, times]):
         for path, text in files.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
         write_pair(lesson)
-        print(f"Running lesson {number}, to record what it prints.", flush=True)
-        sys.path.insert(0, str(ROOT))
-        from benchmarks.__main__ import measure_lessons
-
-        with contextlib.redirect_stdout(io.StringIO()):
-            measure_lessons(only=(number,))
-        write_pair(lesson)  # its line about time
+        record(lesson)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -435,7 +439,7 @@ def main(arguments: list[str] | None = None) -> int:
             files = exercise_files(
                 number, options.name, options.kind, options.title, options.under
             )
-        make(number, files)
+        make(files)
     except Refused as error:
         print(f"Nothing was made. {error}", file=sys.stderr)
         return 2
