@@ -7,7 +7,7 @@ READY := .venv/.ready
 EXTRAS := tensorflow,book,test
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-changed lesson new-lesson new-exercise serve pair lint bench lock clean test-site test-backends
+.PHONY: help book test test-changed lesson new-lesson new-exercise serve pair lint bench release lock clean test-site test-backends
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' \
@@ -73,6 +73,10 @@ test-backends: $(READY) ## run the package's tests on JAX and PyTorch (installs 
 
 bench: $(READY) ## measure everything again and write results/ (about 45 minutes)
 	@$(BIN)/python -m benchmarks
+
+release: $(READY) ## stamp a version and build what is released, make release VERSION=0.2.0
+	@test -n "$(VERSION)" || { echo "Say which version: make release VERSION=0.2.0"; exit 2; }
+	@$(BIN)/python tools/release.py "$(VERSION)"
 
 lock: ## pin all versions anew in requirements.lock (needs uv)
 	@uv pip compile --universal --all-extras --python-version 3.10 --upgrade --quiet \

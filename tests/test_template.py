@@ -73,7 +73,7 @@ def test_a_lesson_and_an_exercise_from_the_template_pass_all_that_lessons_must(c
     chosen = [f"tests/test_{name}.py" for name in files]
     # What is asked of this lesson, and what is asked of the lessons together. Absurd
     # answers are tried on every exercise of the course in the copy's own test run.
-    words = "attention or stands_in or described or whole or readme or notebook_is"
+    words = "attention or stands_in or described or readme or notebook_is or used_twice"
     status, said = run_in(
         copy,
         *("-m", "pytest", "-q", "-p", "no:cacheprovider", *chosen),

@@ -5,8 +5,8 @@
 
 A lesson's Markdown is the source. Three parts of it are derived: the front matter, the
 install cell (from the repository address and version in pyproject.toml) and the line
-about time (from the words, the exercises and results/lesson_times.json). In README.md
-the links to Colab are derived from the same address.
+about time (from the words, the exercises and results/lesson_times.json). The links to
+Colab in README.md, and address and version in CITATION.cff, are derived as well.
 
 The notebook is read where there is no book around it, in Colab for example: its links
 to other pages lead to the repository, and citation marks, which only the book can
@@ -182,10 +182,21 @@ def derive_readme(text: str) -> str:
     )
 
 
+def derive_citation(text: str) -> str:
+    """Return CITATION.cff with address and version derived anew."""
+    address, version = repository()
+    text = re.sub(r"^version: .*$", f"version: {version}", text, flags=re.MULTILINE)
+    line = f"repository-code: {address}"
+    return re.sub(r"^repository-code: .*$", line, text, flags=re.MULTILINE)
+
+
 def derived() -> dict[Path, str]:
     """Return what each derived file should hold."""
-    readme = ROOT / "README.md"
-    files = {readme: derive_readme(readme.read_text(encoding="utf-8"))}
+    parts = {"README.md": derive_readme, "CITATION.cff": derive_citation}
+    files = {
+        ROOT / name: part((ROOT / name).read_text(encoding="utf-8"))
+        for name, part in parts.items()
+    }
     for path in lessons():
         files[path], files[path.with_suffix(".ipynb")] = derive(path)
     return files
