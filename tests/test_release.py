@@ -74,6 +74,7 @@ def changes(folder):
     return subprocess.run(command, capture_output=True, text=True).stdout
 
 
+@pytest.mark.notebook
 def test_a_release_of_a_copy(tmp_path):
     copy = tmp_path / "course"
     copy.mkdir()

@@ -6,7 +6,8 @@
 A lesson's Markdown is the source. Three parts of it are derived: the front matter, the
 install cell (from the repository address and version in pyproject.toml) and the line
 about time (from the words, the exercises and results/lesson_times.json). The links to
-Colab in README.md, and address and version in CITATION.cff, are derived as well.
+Colab and the measured numbers of README.md, and address and version in CITATION.cff,
+are derived as well.
 
 The notebook is read where there is no book around it, in Colab for example: its links
 to other pages lead to the repository, and citation marks, which only the book can
@@ -172,8 +173,56 @@ def readme_row(lesson: str, title: str, question: str) -> str:
     return f"| {lesson[:2]} | {page} | {question} | [Colab]({colab(lesson)}) |"
 
 
+def result_rows() -> list[str]:
+    """Return rows of a table: what was measured, what came out, and on what."""
+    read = {
+        name: json.loads((ROOT / "results" / f"{name}.json").read_text("utf-8"))
+        for name in ("cats_vs_dogs/mini_xception", "lesson_times", "benchmarks")
+    }
+    runs = read["cats_vs_dogs/mini_xception"]["runs"]
+    accuracies = sorted(100 * run["metrics"]["test_accuracy"] for run in runs)
+    photographs = read["cats_vs_dogs/mini_xception"]["data"]["train"]
+    rows = [
+        (
+            f"Mini-Xception, {photographs:,} photographs of cats and dogs, test images",
+            f"{accuracies[0]:.1f} to {accuracies[-1]:.1f} % right ({len(runs)} seeds)",
+            runs[0]["hardware"],
+        )
+    ]
+    quick = [
+        times["quick"]
+        for times in read["lesson_times"]["lessons"].values()
+        if "quick" in times
+    ]
+    for device in sorted({run["device"] for run in quick}):
+        times = sorted(run["seconds"] for run in quick if run["device"] == device)
+        span = f"{times[0]:.0f} to {times[-1]:.0f} s"
+        rows.append(("A lesson in the `quick` profile, all cells", span, device))
+    wanted = {
+        "Grad-CAM, ours": "Grad-CAM of 4 images, `course_utils`",
+        "Grad-CAM, tf-keras-vis": "the same, tf-keras-vis",
+        "import course_utils, NumPy included": "`import course_utils`",
+    }
+    found = {
+        row[0]: (wanted[row[0]], row[1], table["provenance"]["hardware"])
+        for table in read["benchmarks"]["tables"]
+        for row in table["rows"]
+        if row[0] in wanted
+    }
+    rows += [found[name] for name in wanted if name in found]
+    return [f"| {' | '.join(row)} |" for row in rows]
+
+
 def derive_readme(text: str) -> str:
-    """Return README.md with the address of each lesson's row derived anew."""
+    """Return README.md with addresses and measured numbers derived anew."""
+    head = "| measured | result | on |\n| --- | --- | --- |"
+    table = "\n".join([head, *result_rows()])
+    text = re.sub(
+        r"<!-- results -->.*?<!-- /results -->",
+        lambda _: f"<!-- results -->\n{table}\n<!-- /results -->",
+        text,
+        flags=re.DOTALL,
+    )
     return re.sub(
         r"^\| \d\d \| \[([^]]+)\]\(lessons/(\w+)\.md\) \| ([^|]+?) \|.*$",
         lambda match: readme_row(match[2], match[1], match[3]),

@@ -370,10 +370,13 @@ def all_or_nothing(paths: list[Path]) -> Iterator[None]:
 
 
 def write_pair(lesson: Path) -> None:
-    """Write what a lesson's Markdown and its notebook derive, of this lesson alone."""
+    """Write what derives from one lesson; what others have unpaired stays as it is."""
     markdown, notebook = pair.derive(lesson)
     lesson.write_text(markdown, encoding="utf-8")
     lesson.with_suffix(".ipynb").write_text(notebook, encoding="utf-8")
+    readme = ROOT / "README.md"  # quotes how long lessons run
+    text = pair.derive_readme(readme.read_text(encoding="utf-8"))
+    readme.write_text(text, encoding="utf-8")
 
 
 def record(lesson: Path) -> None:
@@ -395,7 +398,8 @@ def make(files: dict[Path, str]) -> None:
     lesson = next(path for path in files if path.parent.name == "lessons")
     printed = ROOT / "results" / "printed" / f"{lesson.stem}.txt"
     times = ROOT / "results" / "lesson_times.json"
-    with all_or_nothing([*files, lesson.with_suffix(".ipynb"), printed, times]):
+    derived = [lesson.with_suffix(".ipynb"), ROOT / "README.md"]
+    with all_or_nothing([*files, *derived, printed, times]):
         for path, text in files.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
