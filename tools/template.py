@@ -455,13 +455,15 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"  {path.relative_to(ROOT).as_posix()}")
     print("It is a small example that works. Change it piece by piece; after each one:")
     print(f"  make lesson L={number}")
-    print(f"  python -m benchmarks lessons --only {number}   where code has changed")
+    print(
+        f"  .venv/bin/python -m benchmarks lessons --only {number}  # code has changed"
+    )
     if options.command == "lesson":
+        print("Then read what only a person can renew: its question in README.md, the")
         print(
-            "Also read what only a person can renew: the plan in book/instructors.md,"
+            "plan in book/instructors.md, “What comes next” of the lesson before, and"
         )
-        print("“What comes next” of the lesson before, and the number of lessons on")
-        print("book/welcome.md.")
+        print("the number of lessons in book/welcome.md.")
     return 0
 
 
