@@ -42,6 +42,15 @@ FIRST_EXERCISES = (
     ("average", "bug_choice", "A mean of nothing"),
 )
 LONGEST_NAME, LONGEST_TITLE = 20, 60
+NEXT_STEPS = """\
+It is a small example that works. Change it piece by piece; after each one:
+  make lesson L={number}
+and, where code has changed, to record what it prints:
+  .venv/bin/python -m benchmarks lessons --only {number}"""
+ONLY_A_PERSON = """\
+Then read what only a person can renew: the lesson's question in README.md, the plan in
+book/instructors.md, “What comes next” of the lesson before, and the number of lessons
+in book/welcome.md."""
 
 
 class Refused(ValueError):
@@ -453,17 +462,9 @@ def main(arguments: list[str] | None = None) -> int:
     print("Made, and listed where it belongs:")
     for path in files:
         print(f"  {path.relative_to(ROOT).as_posix()}")
-    print("It is a small example that works. Change it piece by piece; after each one:")
-    print(f"  make lesson L={number}")
-    print(
-        f"  .venv/bin/python -m benchmarks lessons --only {number}  # code has changed"
-    )
+    print(NEXT_STEPS.format(number=number))
     if options.command == "lesson":
-        print("Then read what only a person can renew: its question in README.md, the")
-        print(
-            "plan in book/instructors.md, “What comes next” of the lesson before, and"
-        )
-        print("the number of lessons in book/welcome.md.")
+        print(ONLY_A_PERSON)
     return 0
 
 
