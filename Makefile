@@ -7,7 +7,7 @@ READY := .venv/.ready
 EXTRAS := tensorflow,book,test
 
 .DEFAULT_GOAL := help
-.PHONY: help book test lesson serve pair lint bench lock clean test-site test-backends
+.PHONY: help book test test-changed lesson new-lesson new-exercise serve pair lint bench release lock clean test-site test-backends
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' \
@@ -30,6 +30,9 @@ test: $(READY) ## run every test, each lesson untouched and solved (20 to 25 min
 	@COURSE_PROFILE=smoke COURSE_CHECK=blank $(BIN)/python -m pytest --nbmake \
 		-n $(JOBS) --dist worksteal -q lessons tests
 
+test-changed: $(READY) ## run the tests of what differs from the branch main (a few minutes)
+	@$(BIN)/python tools/changed_tests.py
+
 lesson: $(READY) pair ## execute one lesson, make lesson L=02
 	@test -n "$(L)" || { echo "Say which lesson: make lesson L=02"; exit 2; }
 	@$(BIN)/python tools/run_lessons.py --again $(L)
@@ -39,12 +42,21 @@ serve: ## show the built site at http://localhost:8000
 	@echo "The site is at http://localhost:8000 (stop with Ctrl-C)."
 	@$(PYTHON) -m http.server --bind 127.0.0.1 --directory _build/html 8000
 
+new-lesson: $(READY) ## make a lesson that passes every test, make new-lesson N=14 TITLE="Attention"
+	@test -n "$(N)" -a -n "$(TITLE)" || { echo 'Say which: make new-lesson N=14 TITLE="Attention"'; exit 2; }
+	@$(BIN)/python tools/template.py lesson "$(N)" "$(TITLE)" $(if $(TOPIC),--topic "$(TOPIC)") $(if $(NEEDS),--needs $(NEEDS))
+
+new-exercise: $(READY) ## add an exercise to a lesson, make new-exercise N=05 NAME=channel_count KIND=number
+	@test -n "$(N)" -a -n "$(NAME)" || { echo 'Say which: make new-exercise N=05 NAME=channel_count'; exit 2; }
+	@$(BIN)/python tools/template.py exercise "$(N)" "$(NAME)" $(if $(KIND),--kind "$(KIND)") $(if $(TITLE),--title "$(TITLE)")
+
 pair: $(READY) ## write each lesson's notebook from its Markdown
 	@$(BIN)/python tools/pair.py
 
-lint: $(READY) ## check style and types as the pre-commit hooks do
+lint: $(READY) ## check style, types, spelling and prose as the pre-commit hooks do
 	@$(BIN)/python -m pip install --quiet --constraint requirements.lock ruff mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+	@$(BIN)/python tools/prose.py
 
 test-site: $(READY) ## check the built site, also in a Chromium (call make book first)
 	@test -e _build/html/index.html || { echo "There is no site yet: call make book first."; exit 2; }
@@ -63,6 +75,10 @@ test-backends: $(READY) ## run the package's tests on JAX and PyTorch (installs 
 
 bench: $(READY) ## measure everything again and write results/ (about 45 minutes)
 	@$(BIN)/python -m benchmarks
+
+release: $(READY) ## stamp a version and build what is released, make release VERSION=0.2.0
+	@test -n "$(VERSION)" || { echo "Say which version: make release VERSION=0.2.0"; exit 2; }
+	@$(BIN)/python tools/release.py "$(VERSION)"
 
 lock: ## pin all versions anew in requirements.lock (needs uv)
 	@uv pip compile --universal --all-extras --python-version 3.10 --upgrade --quiet \

@@ -1,5 +1,6 @@
 """The small programs behind `make`, and what the tree promises about versions."""
 
+import itertools
 import os
 import re
 import subprocess
@@ -137,3 +138,25 @@ def test_no_file_names_this_machine_or_a_registry():
             continue
         found = forbidden.search(path.read_text(encoding="utf-8"))
         assert found is None, f"{name}: {found.group()}"
+
+
+def test_the_map_of_the_code_names_every_module_and_only_calls_that_exist():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    table = text.split("## A map of the code")[1].split("\n## ")[0]
+    package = ROOT / "src" / "course_utils"
+    modules = {path.stem for path in package.glob("*.py")} - {"__init__"}
+    assert modules <= set(re.findall(r"`(\w+)/?`", table))
+    for cell in re.findall(r"^\| [\w ]*\| (.*?) \|", table, re.MULTILINE):
+        for chain in cell.split(";"):
+            steps = [re.findall(r"`(\w+)/?`", step) for step in chain.split("→")]
+            for callers, called in itertools.pairwise(steps):
+                where = package / f"{callers[-1]}.py"
+                if not where.exists():
+                    where = package / callers[-1] / "heat_maps.py"
+                if not where.exists():
+                    continue  # a folder outside of the package
+                source = where.read_text(encoding="utf-8")
+                for name in called:
+                    assert re.search(rf"import.*\b{name}\b|\b{name} import", source), (
+                        f"{callers[-1]} → {name}"
+                    )

@@ -5,7 +5,9 @@
 
 A lesson's Markdown is the source. Three parts of it are derived: the front matter, the
 install cell (from the repository address and version in pyproject.toml) and the line
-about time (from the words, the exercises and results/lesson_times.json).
+about time (from the words, the exercises and results/lesson_times.json). The links to
+Colab and the measured numbers of README.md, and address and version in CITATION.cff,
+are derived as well.
 
 The notebook is read where there is no book around it, in Colab for example: its links
 to other pages lead to the repository, and citation marks, which only the book can
@@ -158,22 +160,110 @@ def derive(path: Path) -> tuple[str, str]:
     return markdown, nbformat.writes(notebook) + "\n"
 
 
+def colab(lesson: str) -> str:
+    """Return the address at which Colab opens a lesson's notebook."""
+    place = repository()[0].partition("://")[2].partition("/")[2]
+    host = "https://colab.research.google.com/github"
+    return f"{host}/{place}/blob/main/lessons/{lesson}.ipynb"
+
+
+def readme_row(lesson: str, title: str, question: str) -> str:
+    """Return a lesson's row of the table in README.md."""
+    page = f"[{title}](lessons/{lesson}.md)"
+    return f"| {lesson[:2]} | {page} | {question} | [Colab]({colab(lesson)}) |"
+
+
+def result_rows() -> list[str]:
+    """Return rows of a table: what was measured, what came out, and on what."""
+    read = {
+        name: json.loads((ROOT / "results" / f"{name}.json").read_text("utf-8"))
+        for name in ("cats_vs_dogs/mini_xception", "lesson_times", "benchmarks")
+    }
+    runs = read["cats_vs_dogs/mini_xception"]["runs"]
+    accuracies = sorted(100 * run["metrics"]["test_accuracy"] for run in runs)
+    photographs = read["cats_vs_dogs/mini_xception"]["data"]["train"]
+    rows = [
+        (
+            f"Mini-Xception, {photographs:,} photographs of cats and dogs, test images",
+            f"{accuracies[0]:.1f} to {accuracies[-1]:.1f} % right ({len(runs)} seeds)",
+            runs[0]["hardware"],
+        )
+    ]
+    quick = [
+        times["quick"]
+        for times in read["lesson_times"]["lessons"].values()
+        if "quick" in times
+    ]
+    for device in sorted({run["device"] for run in quick}):
+        times = sorted(run["seconds"] for run in quick if run["device"] == device)
+        span = f"{times[0]:.0f} to {times[-1]:.0f} s"
+        rows.append(("A lesson in the `quick` profile, all cells", span, device))
+    wanted = {
+        "Grad-CAM, ours": "Grad-CAM of 4 images, `course_utils`",
+        "Grad-CAM, tf-keras-vis": "the same, tf-keras-vis",
+        "import course_utils, NumPy included": "`import course_utils`",
+    }
+    found = {
+        row[0]: (wanted[row[0]], row[1], table["provenance"]["hardware"])
+        for table in read["benchmarks"]["tables"]
+        for row in table["rows"]
+        if row[0] in wanted
+    }
+    rows += [found[name] for name in wanted if name in found]
+    return [f"| {' | '.join(row)} |" for row in rows]
+
+
+def derive_readme(text: str) -> str:
+    """Return README.md with addresses and measured numbers derived anew."""
+    head = "| measured | result | on |\n| --- | --- | --- |"
+    table = "\n".join([head, *result_rows()])
+    text = re.sub(
+        r"<!-- results -->.*?<!-- /results -->",
+        lambda _: f"<!-- results -->\n{table}\n<!-- /results -->",
+        text,
+        flags=re.DOTALL,
+    )
+    return re.sub(
+        r"^\| \d\d \| \[([^]]+)\]\(lessons/(\w+)\.md\) \| ([^|]+?) \|.*$",
+        lambda match: readme_row(match[2], match[1], match[3]),
+        text,
+        flags=re.MULTILINE,
+    )
+
+
+def derive_citation(text: str) -> str:
+    """Return CITATION.cff with address and version derived anew."""
+    address, version = repository()
+    text = re.sub(r"^version: .*$", f"version: {version}", text, flags=re.MULTILINE)
+    line = f"repository-code: {address}"
+    return re.sub(r"^repository-code: .*$", line, text, flags=re.MULTILINE)
+
+
+def derived() -> dict[Path, str]:
+    """Return what each derived file should hold."""
+    parts = {"README.md": derive_readme, "CITATION.cff": derive_citation}
+    files = {
+        ROOT / name: part((ROOT / name).read_text(encoding="utf-8"))
+        for name, part in parts.items()
+    }
+    for path in lessons():
+        files[path], files[path.with_suffix(".ipynb")] = derive(path)
+    return files
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return its exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="change nothing")
     check = parser.parse_args(arguments).check
     stale = []
-    for path in lessons():
-        for target, wanted in zip(
-            (path, path.with_suffix(".ipynb")), derive(path), strict=True
-        ):
-            if target.exists() and target.read_text(encoding="utf-8") == wanted:
-                continue
-            stale.append(target.relative_to(ROOT).as_posix())
-            if not check:
-                target.write_text(wanted, encoding="utf-8")
-                print(f"wrote {stale[-1]}")
+    for target, wanted in derived().items():
+        if target.exists() and target.read_text(encoding="utf-8") == wanted:
+            continue
+        stale.append(target.relative_to(ROOT).as_posix())
+        if not check:
+            target.write_text(wanted, encoding="utf-8")
+            print(f"wrote {stale[-1]}")
     if check and stale:
         print(f"Run `make pair`: not as derived: {', '.join(stale)}", file=sys.stderr)
         return 1

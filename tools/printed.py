@@ -22,8 +22,15 @@ _ABOUT = re.compile(
 
 
 def digest(notebook: Any) -> str:
-    """Return a digest of a notebook's code, without its prose."""
-    code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    """Return a digest of a notebook's code, without its prose.
+
+    The install cell is left out: a release changes the version in it, and nothing else.
+    """
+    code = [
+        cell.source
+        for cell in notebook.cells
+        if cell.cell_type == "code" and "install" not in cell.metadata.get("tags", [])
+    ]
     return hashlib.sha256("\n\n".join(code).encode()).hexdigest()[:12]
 
 

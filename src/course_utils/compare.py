@@ -10,7 +10,7 @@ descent.
 **How the same weights are filled in.** Two questions decide what a variable gets: its
 role and its shape. Names do not tell the role (a learner may call a kernel `w`) and
 neither does the order (a shortcut may be created before or after the main path). So the
-role is found by behaviour:
+role is found by behavior:
 
 1. All variables of one shape that are both trainable (or both not) form a class, and
    every member of a class gets the same values. Any two equal models then compute the

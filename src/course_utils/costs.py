@@ -268,7 +268,7 @@ def table(
     if not isinstance(models, Mapping):
         _validate.fail_type("models", "a dict of label -> keras.Model", models)
     if not models:
-        _validate.fail("models", "at least one labelled model", models)
+        _validate.fail("models", "at least one labeled model", models)
     timed = _validate.boolean("timed", timed)
     _validate.integer("batch_size", batch_size, low=1)
     _validate.boolean("training", training)

@@ -440,7 +440,7 @@ def table(timelines: Mapping[str, Timeline]) -> Table:
     if not isinstance(timelines, Mapping):
         _validate.fail_type("timelines", "a dict of label -> Timeline", timelines)
     if not timelines:
-        _validate.fail("timelines", "at least one labelled Timeline", timelines)
+        _validate.fail("timelines", "at least one labeled Timeline", timelines)
     rows = _Timelines()
     for label, timeline in timelines.items():
         _validate.string("timelines", label)

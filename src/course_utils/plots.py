@@ -53,7 +53,7 @@ BACKGROUND = "#fbfbf9"
 INK = "#1f2328"
 COLORS = (
     "#0072B2",  # blue
-    "#D55E00",  # vermillion
+    "#D55E00",  # vermilion
     "#009E73",  # bluish green
     "#CC79A7",  # reddish purple
     "#000000",  # black
@@ -446,7 +446,7 @@ def training_curves(
     drawn: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     if isinstance(histories, Mapping):
         if not histories:
-            _validate.fail("histories", "at least one labelled History", histories)
+            _validate.fail("histories", "at least one labeled History", histories)
         for label, runs in histories.items():
             place = f"histories[{label!r}]"
             one = not isinstance(runs, (list, tuple))
@@ -793,7 +793,7 @@ def timeline(
     if not isinstance(rows, Mapping):
         _validate.fail_type("rows", "a dict of label -> tracks", rows)
     if not rows:
-        _validate.fail("rows", "at least one labelled row", rows)
+        _validate.fail("rows", "at least one labeled row", rows)
     for label, tracks in rows.items():
         place = f"rows[{_validate.string('rows', label)!r}]"
         if not isinstance(tracks, Mapping):
@@ -1054,7 +1054,7 @@ def _series(argument: str, series: Any, length: int) -> dict[str, np.ndarray]:
     if not isinstance(series, Mapping):
         _validate.fail_type(argument, "a dict of label -> values", series)
     if not series:
-        _validate.fail(argument, "at least one labelled series", series)
+        _validate.fail(argument, "at least one labeled series", series)
     if len(series) > MOST_SERIES:
         _validate.fail_with_words(
             argument, f"at most {MOST_SERIES} series", f"{len(series)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from functools import lru_cache
 from pathlib import Path
@@ -69,7 +70,13 @@ def test_opening_a_page_asks_no_other_host(page):
 
 @each(PAGES)
 def test_scripts_in_a_page_name_no_other_host(page):
-    scripts = " ".join(tag.text for tag in soup(page).find_all("script"))
+    # A description for other programs is data, and loads nothing.
+    tags = [
+        tag
+        for tag in soup(page).find_all("script")
+        if "json" not in str(tag.get("type"))
+    ]
+    scripts = " ".join(tag.text for tag in tags)
     assert re.findall(r"(?:https?:)?//[\w-]+\.[\w.-]+", scripts) == []
 
 
@@ -230,3 +237,11 @@ def test_the_search_index_knows_the_lessons():
     index = (SITE / "searchindex.js").read_text(encoding="utf-8")
     for page in LESSONS:
         assert f"lessons/{page.stem}" in index
+
+
+def test_the_course_is_there_as_data_for_other_programs():
+    course = json.loads((SITE / "course.json").read_text(encoding="utf-8"))
+    assert [lesson["page"] for lesson in course["lessons"]] == list(map(name, LESSONS))
+    for page in LESSONS:
+        tag = soup(page).head.find("script", type="application/ld+json")
+        assert json.loads(tag.text)["@type"] == "LearningResource"

@@ -5,7 +5,8 @@ mathematics becomes MathML while building (`mathematics`), figures keep their
 alternative text and every page says what it was built from (`pages`), citations
 have author and year (`citations`), and three directives draw the map of the course
 (`course_map`), the appendix with the measurements (`measurements`) and the table of
-what each net costs (`net_costs`).
+what each net costs (`net_costs`). The course as data for other programs is written
+beside the pages (`course_data`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ def setup(app: Any) -> dict[str, Any]:
     """Add every part of the extension to Sphinx."""
     from course_book import (
         citations,
+        course_data,
         course_map,
         mathematics,
         measurements,
@@ -25,7 +27,7 @@ def setup(app: Any) -> dict[str, Any]:
         weight,
     )
 
-    parts = (mathematics, pages, citations, course_map, measurements, net_costs)
-    for part in (*parts, weight):
+    drawn = (mathematics, pages, citations, course_map, measurements, net_costs)
+    for part in (*drawn, course_data, weight):
         part.setup(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
