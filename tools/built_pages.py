@@ -85,32 +85,77 @@ def read_article(source: str) -> Tag:
     if not isinstance(article, Tag):
         raise Missing("A page has no article: call make book again.")
     for useless in article.select(
-        "a.headerlink, script, button, .course-actions, .tag_install, .cd-text"
+        "a.headerlink, script, button, .course-actions, .tag_install"
     ):
         useless.decompose()
+    for figure in article.select(".course-drawing"):
+        if not has_settings(figure):
+            for same_as_text in figure.select(".cd-text"):
+                same_as_text.decompose()  # the picture itself has words
     for image_link in article.select("a.image-reference"):
         image_link.unwrap()
     return article
 
 
-def open_steps(article: Tag) -> None:
-    """Turn each figure in steps into a row of pictures: paper has no buttons."""
+def has_settings(figure: Tag) -> bool:
+    """Tell whether a reader chooses a figure's settings, and not one of its steps."""
+    return bool(figure.select("fieldset")) and not figure.select("fieldset .cd-panels")
+
+
+def flatten_figures(article: Tag) -> None:
+    """Show what buttons would: paper has none.
+
+    A figure in steps becomes a row of pictures. Of a figure with settings the picture
+    of the first choice stays, and the table that says the same as all of them.
+    """
     for figure in article.select(".course-drawing"):
         panels = figure.select(PANEL)
-        for useless in figure.select("input, label, legend, .cd-moves"):
-            useless.decompose()
-        for wrapper in figure.select("fieldset"):
-            wrapper.unwrap()
-        for row in figure.select(".cd-panels"):
-            row["class"] = ["steps"]
-            del row["aria-live"]
-        for number, panel in enumerate(panels, start=1):
-            panel["class"] = ["step"]
-            text = panel.find("p")
-            if text:
-                lead = parse("").new_tag("strong")
-                lead.string = f"Step {number} of {len(panels)}. "
-                text.insert(0, lead)
+        if has_settings(figure):
+            _keep_chosen(figure, panels)
+        elif panels:
+            _lay_out_steps(figure, panels)
+
+
+def _lay_out_steps(figure: Tag, panels: list[Tag]) -> None:
+    for useless in figure.select("input, label, legend, .cd-moves"):
+        useless.decompose()
+    for wrapper in figure.select("fieldset"):
+        wrapper.unwrap()
+    for row in figure.select(".cd-panels"):
+        row["class"] = ["steps"]
+        del row["aria-live"]
+    for number, panel in enumerate(panels, start=1):
+        panel["class"] = ["step"]
+        text = panel.find("p")
+        if text:
+            lead = parse("").new_tag("strong")
+            lead.string = f"Step {number} of {len(panels)}. "
+            text.insert(0, lead)
+
+
+def _keep_chosen(figure: Tag, panels: list[Tag]) -> None:
+    chosen, settings = 0, []
+    for group in figure.select("fieldset"):
+        buttons = group.select("input")
+        place = next((n for n, b in enumerate(buttons) if b.has_attr("checked")), 0)
+        chosen = chosen * len(buttons) + place  # the last setting changes fastest
+        label = words(group.select("label")[place])
+        settings.append(f"{words(group.find('legend'))}: {label}")
+        group.decompose()
+    line = parse("").new_tag("p", attrs={"class": "settings"})
+    line.string = " · ".join(settings)
+    for panel in panels:
+        if panel is panels[chosen]:
+            panel["class"] = ["chosen"]
+            panel.insert(0, line)
+        else:
+            panel.decompose()
+    for table in figure.select(".cd-text table"):
+        for caption in table.select("caption"):
+            caption.decompose()
+        figure.append(table.extract())
+    for folded in figure.select(".cd-text"):
+        folded.decompose()
 
 
 def slices(svg: Tag, tallest: float) -> list[Tag]:

@@ -11,7 +11,9 @@ self-quizzes stand at the end of each lesson. The solutions are in neither.
 from __future__ import annotations
 
 import argparse
+import base64
 import datetime
+import hashlib
 import html
 import os
 import re
@@ -22,6 +24,7 @@ import uuid
 import zipfile
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import yaml
 
@@ -80,8 +83,10 @@ def facts(root: Path = ROOT) -> dict[str, str]:
 def prepared_pages(root: Path = ROOT) -> list[Page]:
     """Return the pages with everything unfolded that paper cannot unfold."""
     pages = built_pages.read_pages(root)
+    # A reader's progress is kept by a browser only.
+    pages = [p for p in pages if not p.article.find(id="course-progress")]
     for page in pages:
-        built_pages.open_steps(page.article)
+        built_pages.flatten_figures(page.article)
         built_pages.fold_drawings(page.article)
         built_pages.move_help_to_end(page.article)
         for check in page.article.select(".cell_output:has(.course-check)"):
@@ -89,11 +94,15 @@ def prepared_pages(root: Path = ROOT) -> list[Page]:
     return pages
 
 
-def title_block(about: dict[str, str], root: Path = ROOT) -> str:
-    """Return the title page's HTML."""
-    site = (root / "_build" / "html" / "index.html").parent
-    first = (site / "book" / "how_to_use.html").read_text(encoding="utf-8")
-    announcement = built_pages.parse(first).select_one(".bd-header-announcement")
+def title_block(about: dict[str, str], first: Path) -> str:
+    """Return the title page's HTML.
+
+    Args:
+        about: what `facts` returns.
+        first: a page of the site, which may carry a warning about all of it.
+    """
+    page = built_pages.parse(first.read_text(encoding="utf-8"))
+    announcement = page.select_one(".bd-header-announcement")
     commit = f", commit {about['commit']}" if about["commit"] else ""
     warning = html.escape(built_pages.words(announcement))
     return (
@@ -132,7 +141,7 @@ def single_page(root: Path = ROOT) -> str:
     for page in pages:
         built_pages.prefix_anchors(page)
         built_pages.lead_links(page, places, "--")
-        for image in page.article.select("img[src]"):
+        for image in page.article.select("img:not([src^='data:'])"):
             image["src"] = _beside(page, image["src"], "../html")
         heads.append(_running_head(page))
         heading = page.article.find("h1")
@@ -146,6 +155,7 @@ def single_page(root: Path = ROOT) -> str:
             f'style="page: {page.slug}">{page.article.decode_contents()}</div>'
         )
     title = html.escape(about["title"])
+    first = root / "_build" / "html" / f"{pages[0].name}.html"
     return (
         f'<!DOCTYPE html>\n<html lang="en" data-theme="light"><head>\n'
         f'<meta charset="utf-8"/><title>{title}</title>\n'
@@ -154,7 +164,7 @@ def single_page(root: Path = ROOT) -> str:
         '<link rel="stylesheet" href="../html/_static/course.css"/>\n'
         f"<style>\n{(STYLES / 'print.css').read_text(encoding='utf-8')}\n"
         f"{''.join(heads)}</style></head><body>\n"
-        f'<div class="cover">{title_block(about, root)}</div>\n'
+        f'<div class="cover">{title_block(about, first)}</div>\n'
         f'<nav class="contents"><h2>Contents</h2>{contents(pages, places)}</nav>\n'
         + "\n".join(bodies)
         + "\n</body></html>\n"
@@ -211,7 +221,8 @@ def make_epub(root: Path = ROOT) -> Path:
     places = {page.name: f"{page.slug}.xhtml" for page in pages}
     site = root / "_build" / "html"
     files: dict[str, bytes] = {}
-    cover = f'<section class="cover">{title_block(about, root)}</section>'
+    title_page = title_block(about, site / f"{pages[0].name}.html")
+    cover = f'<section class="cover">{title_page}</section>'
     files["cover.xhtml"] = _xhtml(about["title"], cover).encode()
     navigation = (
         '<nav epub:type="toc" role="doc-toc"><h1>Contents</h1>'
@@ -221,9 +232,8 @@ def make_epub(root: Path = ROOT) -> Path:
     for page in pages:
         built_pages.lead_links(page, places, "#")
         for image in page.article.select("img[src]"):
-            source = Path(os.path.normpath((site / page.name).parent / image["src"]))
-            image["src"] = f"images/{source.name}"
-            files.setdefault(image["src"], source.read_bytes())
+            image["src"], content = _image(site / page.name, image["src"])
+            files.setdefault(image["src"], content)
         files[f"{page.slug}.xhtml"] = _page_xhtml(page).encode()
     files.update(_styles(site))
     target = root / "_build" / "epub" / f"{NAME}.epub"
@@ -243,6 +253,18 @@ def make_epub(root: Path = ROOT) -> Path:
             entry = zipfile.ZipInfo(name, moment)
             book.writestr(entry, content, zipfile.ZIP_DEFLATED)
     return target
+
+
+def _image(html_file: Path, address: str) -> tuple[str, bytes]:
+    """Return an image's name in the EPUB, and its bytes."""
+    if address.startswith("data:"):
+        head, _, data = address.partition(",")
+        content = base64.b64decode(data)
+        kind = head.removeprefix("data:").partition(";")[0]
+        end = next(end for end, name in KINDS.items() if name == kind)
+        return f"images/{hashlib.sha256(content).hexdigest()[:20]}{end}", content
+    source = Path(os.path.normpath(html_file.parent / unquote(address)))
+    return f"images/{source.name}", source.read_bytes()
 
 
 def _styles(site: Path) -> dict[str, bytes]:

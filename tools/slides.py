@@ -105,6 +105,8 @@ def plain(element: Tag) -> str:
         comment.decompose()
     images = [element] if element.name == "img" else element.select("img")
     for image in images:
+        if image["src"].startswith("data:"):
+            continue
         image["src"] = "_images/" + image["src"].rpartition("/")[2]
         del image["style"]
     return str(element)
@@ -384,6 +386,10 @@ class Deck:
             self.add(self.title, code_block(markup, size, kind), rank, "listing")
 
     def _drawing(self, drawing: Tag) -> None:
+        if built_pages.has_settings(drawing):
+            # Its buttons work on a slide, too.
+            self.add(self.title, plain(drawing), FIGURE, "figure")
+            return
         if drawing.select(PANEL):
             self.add(self.title, stepped(drawing), FIGURE, "figure")
             return
