@@ -220,6 +220,8 @@ def make_epub(root: Path = ROOT) -> Path:
     pages, about = prepared_pages(root), facts(root)
     places = {page.name: f"{page.slug}.xhtml" for page in pages}
     site = root / "_build" / "html"
+    course_css = (site / "_static" / "course.css").read_text(encoding="utf-8")
+    colors = built_pages.light_colors(course_css)
     files: dict[str, bytes] = {}
     title_page = title_block(about, site / f"{pages[0].name}.html")
     cover = f'<section class="cover">{title_page}</section>'
@@ -234,8 +236,8 @@ def make_epub(root: Path = ROOT) -> Path:
         for image in page.article.select("img[src]"):
             image["src"], content = _image(site / page.name, image["src"])
             files.setdefault(image["src"], content)
-        files[f"{page.slug}.xhtml"] = _page_xhtml(page).encode()
-    files.update(_styles(site))
+        files[f"{page.slug}.xhtml"] = _page_xhtml(page, colors).encode()
+    files.update(_styles(site, colors))
     target = root / "_build" / "epub" / f"{NAME}.epub"
     target.parent.mkdir(parents=True, exist_ok=True)
     order = ["cover.xhtml", "nav.xhtml", *places.values()]
@@ -267,30 +269,26 @@ def _image(html_file: Path, address: str) -> tuple[str, bytes]:
     return f"images/{source.name}", source.read_bytes()
 
 
-def _styles(site: Path) -> dict[str, bytes]:
+def _styles(site: Path, colors: dict[str, str]) -> dict[str, bytes]:
     """Return the style sheet, with the colors of the light mode, and its font."""
     sheets = [
         (site / "_static" / "pygments.css").read_text(encoding="utf-8"),
         (site / "_static" / "course.css").read_text(encoding="utf-8"),
         (STYLES / "epub.css").read_text(encoding="utf-8"),
     ]
-    values = built_pages.light_colors(sheets[1])
-    sheet = built_pages.resolve_variables("\n".join(sheets), values)
+    sheet = built_pages.resolve_variables("\n".join(sheets), colors)
     found = {"style.css": sheet.encode()}
     for name in re.findall(r'url\("(fonts/[^"]+)"\)', sheet):
         found[name] = (site / "_static" / name).read_bytes()
     return found
 
 
-def _page_xhtml(page: Page) -> str:
+def _page_xhtml(page: Page, colors: dict[str, str]) -> str:
     """Return a page as XHTML, each drawing's own style moved to its head."""
     rules = []
     for style in page.article.select("style"):
         rules.append(style.get_text())
         style.decompose()
-    colors = built_pages.light_colors(
-        (ROOT / "book" / "static" / "course.css").read_text(encoding="utf-8")
-    )
     for tag in page.article.find_all(True):
         for small, name in CAPITALS.items():
             if small in tag.attrs:

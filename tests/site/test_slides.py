@@ -10,6 +10,7 @@ from pathlib import Path
 import built_pages
 import pytest
 import slides
+import solutions_of
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "_build" / "slides"
@@ -21,10 +22,10 @@ try:
 except built_pages.Missing as message:
     NO_BROWSER = str(message)
 
-pytestmark = [
-    pytest.mark.skipif(not DECKS, reason="there are no slides: make slides first"),
-    pytest.mark.skipif(bool(NO_BROWSER), reason=NO_BROWSER or "-"),
-]
+pytestmark = pytest.mark.skipif(
+    not DECKS, reason="there are no slides: make slides first"
+)
+in_a_browser = pytest.mark.skipif(bool(NO_BROWSER), reason=NO_BROWSER or "-")
 
 # Shows each slide once, and writes down what is wrong with it.
 MEASURE = """<script>
@@ -77,6 +78,11 @@ def measured(deck: Path, folder: Path) -> dict:
     return json.loads(html.unescape(rest.partition("</pre>")[0]))
 
 
+def test_no_solution_line_stands_in_the_slides():
+    assert solutions_of.leaks([FOLDER]) == []
+
+
+@in_a_browser
 @pytest.mark.parametrize("deck", DECKS, ids=lambda deck: deck.stem)
 def test_every_slide_fits_and_shows_its_images(deck, tmp_path):
     report = measured(deck, tmp_path)
