@@ -252,7 +252,7 @@ def move_help_to_end(article: Tag) -> None:
         note.append(link)
         folded[-1].insert_after(note)
         for details in folded:
-            hints.append(_opened(details))
+            hints.append(opened(details))
     for number, question in enumerate(quiz(article), start=1):
         heading = soup.new_tag("h3")
         heading.string = f"Question {number}"
@@ -265,14 +265,14 @@ def move_help_to_end(article: Tag) -> None:
                 item.extend(copy.copy(child) for child in choice.contents)
                 choices.append(item)
         for letter, details in zip("ABCDEFGH", question.folded, strict=False):
-            answer = _opened(details)
+            answer = opened(details)
             if len(question.folded) > 1:
                 answer.find("strong").insert(0, f"{letter} · ")
             else:
                 answer.find("p").decompose()
             answers.append(answer)
     for details in article.select("details"):
-        details.replace_with(_opened(details))
+        details.replace_with(opened(details))
     sections = (("Hints", hints), ("Answers to the self-quiz", answers))
     for title, section in sections:
         if section.contents:
@@ -282,7 +282,7 @@ def move_help_to_end(article: Tag) -> None:
             (article.find("section") or article).append(section)
 
 
-def _opened(details: Tag) -> Tag:
+def opened(details: Tag) -> Tag:
     """Take a folded part out of its place; return it unfolded, its summary in bold."""
     soup = parse("")
     opened = soup.new_tag("div", attrs={"class": "opened"})

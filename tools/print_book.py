@@ -200,9 +200,14 @@ def make_pdf(root: Path = ROOT) -> Path:
         options = ["--no-pdf-header-footer", "--generate-pdf-document-outline"]
         options += ["--export-tagged-pdf", f"--print-to-pdf={target}", page.as_uri()]
         command = built_pages.chromium_command(*options, profile=profile)
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=PRINT_SECONDS
-        )
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, timeout=PRINT_SECONDS
+            )
+        except subprocess.TimeoutExpired as error:
+            raise Missing(
+                f"Chromium did not print the book in {PRINT_SECONDS} s."
+            ) from error
     if done.returncode or not target.is_file():
         raise Missing(f"Chromium did not print the book:\n{done.stderr.strip()}")
     return target
@@ -382,6 +387,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Make the PDF or the EPUB.")
     parser.add_argument("edition", choices=("pdf", "epub"))
     options = parser.parse_args(arguments)
+    if options.edition == "pdf":
+        print("Printing the book: usually about a minute.", flush=True)
     try:
         path = make_pdf() if options.edition == "pdf" else make_epub()
     except Missing as message:

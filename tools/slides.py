@@ -25,10 +25,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tools"))
+sys.path.insert(0, str(ROOT / "book" / "extension"))
 
 import built_pages  # noqa: E402
 from bs4 import Tag  # noqa: E402
 from built_pages import PANEL, Missing, Page, parse, words  # noqa: E402
+from course_book import conditions  # noqa: E402
 
 WIDTH, HEIGHT = 1180, 565  # room for a slide's content, below its heading
 MOST_SLIDES = 40
@@ -275,7 +277,7 @@ class Deck:
                 kind="quiz",
             )
             for letter, folded in zip(LETTERS, question.folded, strict=False):
-                answer = built_pages._opened(copy.copy(folded))
+                answer = built_pages.opened(copy.copy(folded))
                 start = f"{letter}: " if question.choices else "Answer: "
                 for line in answer.find_all("p", recursive=False)[1:]:
                     line.insert(0, start)
@@ -613,11 +615,12 @@ def make_slides(names: list[str] | None = None, root: Path = ROOT) -> list[Path]
     shutil.copyfile(reveal / "LICENSE", assets / "reveal.js-LICENSE")
     for font in (site / "_static" / "fonts").glob("*"):
         shutil.copyfile(font, assets / "fonts" / font.name)
+    _, version = conditions.project(root)
     written = []
     for page in pages:
         if names and not any(file_name(page).startswith(f"{n}_") for n in names):
             continue
-        text = write_deck(page, Deck(page).slides, "")
+        text = write_deck(page, Deck(page).slides, version)
         for image in set(re.findall(r'src="_images/([^"]+)"', text)):
             shutil.copyfile(site / "_images" / image, target / "_images" / image)
         path = target / file_name(page)
