@@ -314,12 +314,25 @@ def test_the_single_page_has_no_anchor_twice_and_no_dead_link(root):
     assert page.select_one("img")["src"] == "../html/_images/a.png"
 
 
+def test_the_contents_name_the_sheet_of_each_page(root):
+    text = print_book.single_page(root)
+    numbered = print_book.number_contents(text, {"page-07_small": 4, "page-words": 3})
+    lines = built_pages.parse(numbered).select("nav a")
+    assert [line.get_text("|") for line in lines] == ["Words|3", "07 · Small steps|4"]
+    # Nothing but the contents has changed.
+    assert numbered.partition("</nav>")[2] == text.partition("</nav>")[2]
+
+
 @pytest.mark.skipif(
     not any(map(built_pages.shutil.which, built_pages.CHROMIUMS)),
     reason="no Chromium is installed: apt-get install chromium",
 )
 def test_chromium_prints_the_book(root):
+    pytest.importorskip("pypdf")
     path = print_book.make_pdf(root)
+    # The title, the contents, then one sheet for each page.
+    sheets = print_book.sheets_of(path)
+    assert (sheets["page-words"], sheets["page-07_small"]) == (3, 4)
     content = path.read_bytes()
     assert content.startswith(b"%PDF-")
     assert b"/Outlines" in content  # headings as bookmarks

@@ -4,7 +4,8 @@
     python tools/print_book.py epub    _build/epub/modern-convnets.epub
 
 Call `make book` first. The PDF needs Chromium, which prints the single page
-`_build/pdf/book.html`; the EPUB needs nothing else. Hints and the answers of the
+`_build/pdf/book.html`, and pypdf, which finds the page numbers for its contents; the
+EPUB needs neither. Hints and the answers of the
 self-quizzes stand at the end of each lesson. The solutions are in neither.
 """
 
@@ -15,6 +16,7 @@ import base64
 import datetime
 import hashlib
 import html
+import importlib.util
 import os
 import re
 import subprocess
@@ -22,6 +24,7 @@ import sys
 import time
 import uuid
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -134,7 +137,10 @@ def contents(pages: list[Page], places: dict[str, str]) -> str:
 
 
 def single_page(root: Path = ROOT) -> str:
-    """Return the whole book as one HTML page, which lies in `_build/pdf`."""
+    """Return the whole book as one HTML page, which lies in `_build/pdf`.
+
+    Its contents name no sheets: see `number_contents`.
+    """
     pages, about = prepared_pages(root), facts(root)
     places = {page.name: f"#{page.slug}" for page in pages}
     heads, bodies, part = [], [], ""
@@ -190,12 +196,26 @@ def make_pdf(root: Path = ROOT) -> Path:
         Missing: without a site or without a Chromium.
     """
     built_pages.find_chromium()  # before any work
+    if importlib.util.find_spec("pypdf") is None:
+        raise Missing(
+            "The package pypdf is not installed: call "
+            ".venv/bin/pip install -c requirements.lock pypdf."
+        )
     folder = root / "_build" / "pdf"
     page, target = folder / "book.html", folder / f"{NAME}.pdf"
     text = single_page(root)
     folder.mkdir(parents=True, exist_ok=True)
-    page.write_text(text, encoding="utf-8")
     target.unlink(missing_ok=True)
+    # Printed twice: the first time tells the numbers for the contents.
+    page.write_text(number_contents(text, {}), encoding="utf-8")
+    _print(page, target)
+    page.write_text(number_contents(text, sheets_of(target)), encoding="utf-8")
+    _print(page, target)
+    return target
+
+
+def _print(page: Path, target: Path) -> None:
+    """Let Chromium print a page."""
     with built_pages.scratch_folder() as profile:
         options = ["--no-pdf-header-footer", "--generate-pdf-document-outline"]
         options += ["--export-tagged-pdf", f"--print-to-pdf={target}", page.as_uri()]
@@ -210,7 +230,29 @@ def make_pdf(root: Path = ROOT) -> Path:
             ) from error
     if done.returncode or not target.is_file():
         raise Missing(f"Chromium did not print the book:\n{done.stderr.strip()}")
-    return target
+
+
+def sheets_of(pdf: Path) -> dict[str, int]:
+    """Return the number of the sheet, from 1, that each anchor of a PDF is on."""
+    from pypdf import PdfReader  # only the PDF needs it
+
+    reader = PdfReader(pdf)
+    return {
+        name.lstrip("/"): 1 + (reader.get_destination_page_number(place) or 0)
+        for name, place in reader.named_destinations.items()
+    }
+
+
+def number_contents(text: str, sheets: Mapping[str, int]) -> str:
+    """Write the number of its sheet behind each line of the contents."""
+
+    def number(match: re.Match[str]) -> str:
+        sheet = sheets.get(match[2], "")
+        return f'{match[1]}<span class="sheet">{sheet}</span></a></li>'
+
+    head, mark, rest = text.partition("</nav>")
+    line = re.compile(r'(<li><a href="#(page-[\w-]+)">.*?)</a></li>')
+    return line.sub(number, head) + mark + rest
 
 
 # ---- The EPUB --------------------------------------------------------------------
