@@ -398,7 +398,9 @@ class Deck:
         caption = drawing.select_one(".cd-title")
         title = words(caption)
         svg = drawing.find("svg")
-        pieces = built_pages.slices(svg, 450)
+        pieces = built_pages.slices(svg, 570)
+        if len(pieces) > 1:  # then it may as well be large
+            pieces = built_pages.slices(svg, 450)
         slides = -(-len(pieces) // 3)
         for number in range(slides):
             first, last = (len(pieces) * n // slides for n in (number, number + 1))
