@@ -7,7 +7,8 @@ READY := .venv/.ready
 EXTRAS := tensorflow,book,test
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-changed lesson new-lesson new-exercise serve pair lint bench release lock clean test-site test-backends
+.PHONY: help book pdf epub slides test test-changed lesson new-lesson new-exercise serve
+.PHONY: pair lint bench release lock clean test-site test-backends
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' \
@@ -24,6 +25,15 @@ $(READY): pyproject.toml requirements.lock
 
 book: $(READY) ## execute the lessons and build the site (about half an hour the first time)
 	@$(BIN)/python tools/build_book.py
+
+pdf: $(READY) ## print the built site as one PDF (needs Chromium)
+	@$(BIN)/python tools/print_book.py pdf
+
+epub: $(READY) ## pack the built site as an EPUB
+	@$(BIN)/python tools/print_book.py epub
+
+slides: $(READY) ## make a deck of slides for each lesson of the built site
+	@$(BIN)/python tools/slides.py
 
 test: $(READY) ## run every test, each lesson untouched and solved (20 to 25 minutes)
 	@echo "Running all tests on $(JOBS) processes: usually 20 to 25 minutes on two cores."
