@@ -481,3 +481,44 @@ def test_the_welcome_page_is_the_first(tab, address):
     tab.wait_for_url("**/book/welcome.html")
     tab.get_by_role("link", name="Start").first.click()
     assert "/lessons/" in tab.url or "/book/" in tab.url
+
+
+def solve_the_quiz(tab):
+    """Open a wrong choice, then every right one, of the lesson that is shown."""
+    choices = tab.locator("#self-quiz details.quiz-choice")
+    right = choices.filter(has=tab.locator("p:first-of-type > strong:text-is('Yes.')"))
+    wrong = choices.filter(has=tab.locator("p:first-of-type > strong:text-is('No.')"))
+    status = tab.locator("#self-quiz .quiz-status")
+    wrong.first.locator("summary").click()
+    assert status.inner_text() == f"0 of {right.count()} questions solved."
+    for place in range(right.count()):
+        summary = right.nth(place).locator("summary")
+        summary.focus()
+        tab.keyboard.press("Enter")
+    count = right.count()
+    tab.get_by_text(f"{count} of {count} questions solved. Well done.").wait_for()
+    return count
+
+
+def test_progress_is_kept_saved_erased_and_brought_back(tab, address, tmp_path):
+    tab.on("dialog", lambda dialog: dialog.accept())
+    tab.goto(address + ONE)
+    count = solve_the_quiz(tab)
+    tab.get_by_label("I have read this lesson").check()
+    tab.get_by_role("link", name="All my progress").click()
+    row = tab.locator("#course-progress tr").filter(has_text="05 ·")
+    done = f"✓ read\t{count} of {count} solved"
+    assert done in row.inner_text()
+    with tab.expect_download() as download:
+        tab.get_by_role("button", name="Save to a file").click()
+    saved = tmp_path / "progress.json"
+    download.value.save_as(saved)
+    tab.get_by_role("button", name="Erase everything").click()
+    tab.reload()
+    assert row.inner_text().endswith("not yet\tnot yet")
+    tab.locator("#progress-file").set_input_files(saved)
+    tab.get_by_text("Brought in from progress.json").wait_for()
+    assert done in row.inner_text()
+    tab.locator("#progress-file").set_input_files(SITE / "objects.inv")
+    tab.get_by_text("is no progress file of this course").wait_for()
+    assert done in row.inner_text()
