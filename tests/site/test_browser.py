@@ -260,7 +260,8 @@ def test_a_printed_page_is_the_text_alone(page):
         """() => {
             document.querySelectorAll('details').forEach(one => one.open = false);
             return [...document.querySelectorAll('article > section > *, details > p')]
-                .filter(element => !element.matches('h1, .course-actions, :empty'))
+                .filter(element => !element.matches(
+                    'h1, .course-actions, .toctree-wrapper, :empty'))
                 .filter(element => element.getBoundingClientRect().height === 0
                     || !element.checkVisibility({contentVisibilityAuto: true}))
                 .map(element => element.outerHTML.slice(0, 120));
