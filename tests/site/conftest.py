@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import functools
 import http.server
-import os
-import shutil
 import threading
 from pathlib import Path
 
+import built_pages
 import pytest
 
 SITE = Path(__file__).resolve().parents[2] / "_build" / "html"
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-HOW_TO = (
-    "no Chromium is installed, so nothing was tested in a browser. Install one "
-    "(Debian: apt-get install chromium; elsewhere: playwright install chromium) or "
-    "name yours: COURSE_CHROMIUM=/path/to/chrome make test-site"
-)
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -44,15 +37,13 @@ def browser():
     api = pytest.importorskip(
         "playwright.sync_api", reason="Playwright is not installed: make test-site"
     )
-    named = os.environ.get("COURSE_CHROMIUM")
-    if named and not shutil.which(named):
-        pytest.fail(f"COURSE_CHROMIUM is {named!r}, and there is no such program")
-    found = named or next(filter(None, map(shutil.which, NAMES)), None)
     with api.sync_playwright() as playwright:
-        if not found and Path(playwright.chromium.executable_path).exists():
+        try:
+            found = built_pages.find_chromium()
+        except built_pages.Missing as missing:
             found = playwright.chromium.executable_path
-        if not found:
-            pytest.skip(HOW_TO)
+            if not Path(found).exists():
+                pytest.skip(str(missing))
         chromium = playwright.chromium.launch(executable_path=found)
         yield chromium
         chromium.close()
