@@ -214,6 +214,10 @@ def test_icons_that_no_page_shows_are_dropped():
     assert icons == {"\uf0c9"}
 
 
+@pytest.mark.skipif(
+    not (weight.THEME / weight.ICON_FONTS).is_dir(),
+    reason="the older theme of Python 3.10 keeps its icons elsewhere: they stay whole",
+)
 def test_the_theme_still_names_its_icons_as_expected():
     styles = (weight.THEME / weight.ICON_STYLES).read_text(encoding="utf-8")
     shorter, icons = weight.keep_icons(styles, {"fa-bars", "fa-moon"})

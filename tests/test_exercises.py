@@ -388,7 +388,16 @@ def busy_and_swallows(x):
             pass
 
 
-@pytest.mark.parametrize("answer", [busy, busy_and_swallows, generates])
+swallows = pytest.param(
+    busy_and_swallows,
+    marks=pytest.mark.skipif(
+        sys.version_info < (3, 11),
+        reason="Python 3.10 lets no exception of another thread strike before a `try`",
+    ),
+)
+
+
+@pytest.mark.parametrize("answer", [busy, swallows, generates])
 def test_an_endless_answer_is_stopped_in_another_thread(judge, monkeypatch, answer):
     monkeypatch.setenv("COURSE_CHECK_SECONDS", "0.3")
     found = []
