@@ -369,8 +369,8 @@ class _SignalClock(Clock):
 class _ThreadClock(Clock):
     """The clock elsewhere: another thread watches, and throws the exception over.
 
-    On Python 3.10 code that swallows every exception in an endless loop escapes it: there
-    the exception never strikes between a loop's turn and its `try`.
+    On Python 3.10 code that swallows every exception in an endless loop escapes it:
+    there the exception never strikes between a loop's turn and its `try`.
     """
 
     def __enter__(self) -> Self:
