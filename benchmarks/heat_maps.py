@@ -90,7 +90,9 @@ def ours(model: Any, images: Any, classes: list[int]) -> dict[str, Callable[[], 
         "Grad-CAM, ours": lambda: interpret.grad_cam(
             model, images, classes, layer=LAYER
         ),
-        "gradient, ours": lambda: interpret.gradient(model, images, classes),
+        "gradient, ours (and the logits, which the others leave out)": lambda: (
+            interpret.gradient(model, images, classes)
+        ),
         f"integrated gradients, {STEPS} steps, ours": lambda: (
             interpret.integrated_gradients(model, images, classes, steps=STEPS)
         ),
