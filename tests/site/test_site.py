@@ -225,7 +225,8 @@ def test_a_lesson_has_its_neighbors_and_its_place(page):
     assert frame.select_one(".prev-next-area a")
     assert frame.title.text.endswith("Modern ConvNets")
     assert frame.select_one("img.logo__image")
-    assert frame.select_one(".theme-switch-button")
+    # The older theme of Python 3.10 writes this button by a script.
+    assert "theme-switch-button" in page.read_text(encoding="utf-8")
 
 
 def test_every_lesson_of_the_repository_is_in_the_site():
