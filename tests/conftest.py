@@ -1,6 +1,7 @@
 """Shared by all tests: quiet frameworks, the smoke profile, no network."""
 
 import os
+import subprocess
 import sys
 
 import pytest
@@ -46,3 +47,22 @@ def needs_real_images():
             pytest.skip("about images that are not here (set COURSE_DATA)")
 
     return skip_a_stand_in
+
+
+@pytest.fixture(scope="session")
+def run_in():
+    """A function that runs Python in a copy of the course, with the copy's package."""
+
+    def run(folder, *command):
+        environment = {**os.environ, "PYTHONPATH": str(folder / "src")}
+        environment |= {"COURSE_CHECK": "", "COURSE_PROFILE": "smoke"}
+        done = subprocess.run(
+            [sys.executable, *command],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    return run

@@ -379,10 +379,8 @@ def test_what_can_be_explored_has_the_same_axes_and_a_table_of_medians():
         ["20", "1", "22"],
         ["20", "2", "44"],
     ]
-    assert [bool(i.get("checked", False) == "") for i in page.select("input")] == [
-        False,
-        True,
-    ]
+    chosen = [button.has_attr("checked") for button in page.select("input")]
+    assert chosen == [False, True]
 
 
 def test_a_notebook_shows_a_figure_once_with_its_alternative_text():

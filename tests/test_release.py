@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import datetime
 import json
-import os
 import re
 import subprocess
-import sys
 import tarfile
 import zipfile
 from pathlib import Path
@@ -57,25 +55,13 @@ def test_a_version_that_can_follow_is_accepted(version):
     assert release.accept(version, "1.2.0") == version
 
 
-def run_in(folder, *command):
-    environment = {**os.environ, "PYTHONPATH": str(folder / "src")}
-    done = subprocess.run(
-        [sys.executable, *command],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
-    return done.returncode, done.stdout + done.stderr
-
-
 def changes(folder):
     command = ["git", "-C", str(folder), "status", "--porcelain"]
     return subprocess.run(command, capture_output=True, text=True).stdout
 
 
 @pytest.mark.notebook
-def test_a_release_of_a_copy(tmp_path):
+def test_a_release_of_a_copy(tmp_path, run_in):
     copy = tmp_path / "course"
     copy.mkdir()
     published_copy(copy)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import ast
-import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pair
@@ -34,19 +32,6 @@ def copy(tmp_path_factory):
     return folder
 
 
-def run_in(folder, *command):
-    environment = {**os.environ, "PYTHONPATH": str(folder / "src")}
-    environment |= {"COURSE_CHECK": "", "COURSE_PROFILE": "smoke"}
-    done = subprocess.run(
-        [sys.executable, *command],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
-    return done.returncode, done.stdout + done.stderr
-
-
 def content(folder):
     return {
         path.relative_to(folder): path.read_bytes()
@@ -56,7 +41,9 @@ def content(folder):
 
 
 @pytest.mark.notebook
-def test_a_lesson_and_an_exercise_from_the_template_pass_all_that_lessons_must(copy):
+def test_a_lesson_and_an_exercise_from_the_template_pass_all_that_lessons_must(
+    copy, run_in
+):
     # The command for the exercise records the lesson: once is enough.
     code = (
         "import sys; sys.path.insert(0, 'tools'); import template; "
@@ -88,7 +75,7 @@ def test_a_lesson_and_an_exercise_from_the_template_pass_all_that_lessons_must(c
     assert int(passed[1]) > 80
 
 
-def test_what_fails_half_way_leaves_no_trace(copy):
+def test_what_fails_half_way_leaves_no_trace(copy, run_in):
     (copy / "benchmarks" / "__main__.py").rename(copy / "benchmarks" / "gone.py")
     before = content(copy)
     number = f"{len(list((copy / 'lessons').glob('*.md'))):02d}"
