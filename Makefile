@@ -80,7 +80,8 @@ test-backends: $(READY) ## run the package's tests on JAX and PyTorch (installs 
 	@for backend in jax torch; do \
 		echo "Running the package's tests on $$backend: usually 8 to 15 minutes."; \
 		KERAS_BACKEND=$$backend $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q \
-			-m "not notebook and not tensorflow_only" tests --ignore-glob "tests/test_[0-9]*" || exit 1; \
+			-m "not notebook and not tensorflow_only and not repository" \
+			tests --ignore-glob "tests/test_[0-9]*" || exit 1; \
 	done
 
 bench: $(READY) ## measure everything again and write results/ (more than an hour)

@@ -3,25 +3,18 @@
 The functions under test are the lesson's own: its cells are run from its Markdown.
 """
 
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from lesson_code import SEEDS, cells_of, each_seed
 
 from course_utils import load, nets
 
 import keras  # isort: skip
 from keras import layers, ops  # isort: skip
 
-SEEDS = (0, 1, 2)
-LESSON = Path(__file__).parents[1] / "lessons" / "01_dense_to_conv.md"
-
-
-def cell_with(text):
-    """Return the lesson's first code cell that holds a text."""
-    cells = LESSON.read_text(encoding="utf-8").split("```{code-cell} ipython3\n")[1:]
-    return next(s for s in (cell.split("\n```")[0] for cell in cells) if text in s)
+cell_with = cells_of("01_dense_to_conv")
 
 
 @pytest.fixture(scope="module")
@@ -171,47 +164,36 @@ def test_the_standard_error_is_the_spread_over_test_sets(seed):
 # --- Training: one network of each kind, trained anew for each seed -------------------
 
 
-def fitted(model, images, labels, seed, epochs, batch_size=32):
-    """Train a network from shuffled weights; each is compiled only once."""
-    if not hasattr(model, "start"):
-        model.compile(keras.optimizers.Adam(0.001), "sparse_categorical_crossentropy")
-        model.optimizer.build(model.trainable_variables)
-        model.start = model.get_weights()
-        model.state = [ops.convert_to_numpy(v) for v in model.optimizer.variables]
-    keras.utils.set_random_seed(seed)
-    rng = np.random.default_rng(seed)
-    model.set_weights([rng.permuted(w, axis=None) for w in model.start])
-    for variable, value in zip(model.optimizer.variables, model.state, strict=True):
-        variable.assign(value)
-    model.fit(images, labels, epochs=epochs, batch_size=batch_size, verbose=0)
-    return model
+def each_trained(model, images, labels, **options):
+    """Train the model for each seed, from where it stands now; yield the seed."""
+    model.compile(keras.optimizers.Adam(0.001), "sparse_categorical_crossentropy")
+    for seed in each_seed(model):
+        model.fit(images, labels, epochs=4, verbose=0, **options)
+        yield seed
 
 
 @pytest.fixture(scope="module")
 def trained(lesson, needs_real_images):
-    """Accuracies on the test pictures, one row a seed: as they are, moved by 2."""
+    """Accuracies on the test pictures, one row a seed: as they are, and moved by 2."""
     needs_real_images(lesson.data)
     data = lesson.data
     images, labels = data.x_train[:320], data.y_train[:320]
     kinds = {"dense": nets.dense_classifier, "convnet": nets.small_convnet}
     found = {}
+    still, y = data.x_test, data.y_test
+    moved = np.concatenate([lesson.shifted(still, 0, 2), lesson.shifted(still, -2, 0)])
     for name, build in kinds.items():
         for way in ("plain", "augmented", "shuffled"):
-            model = build(
-                augmentation=lesson.small_changes() if way[0] == "a" else None
-            )
+            changes = lesson.small_changes() if way == "augmented" else None
             order = lesson.shuffled if way == "shuffled" else lambda x: x
-            moved = [lesson.shifted(data.x_test, *by) for by in ((0, 2), (-2, 0))]
-            rows = []
-            for seed in SEEDS:
-                fitted(model, order(images), labels, seed, 4, batch_size=20)
-                tests = [order(x) for x in (data.x_test, *moved)]
-                still, *others = (
-                    lesson.accuracies([model], x, data.y_test)[0] for x in tests
-                )
-                rows.append((still, np.mean(others)))
-            found[f"{name}, {way}"] = np.array(rows)
-    return found
+            model = build(augmentation=changes)
+            rows = found[f"{name}, {way}"] = []
+            for _ in each_trained(model, order(images), labels, batch_size=20):
+                row = [lesson.accuracies([model], order(still), y)[0]]
+                if way != "shuffled":
+                    row += lesson.accuracies([model], moved, np.tile(y, 2))
+                rows.append(row)
+    return {name: np.array(rows) for name, rows in found.items()}
 
 
 def test_the_convnet_is_more_often_right(trained):
@@ -265,8 +247,7 @@ def test_sigmoid_outputs_train_well_and_are_no_probabilities(lesson, needs_real_
     data = lesson.data
     model = lesson.network_with_a_bug()
     loss = keras.losses.SparseCategoricalCrossentropy()
-    for seed in SEEDS:
-        fitted(model, data.x_train, data.y_train, seed, epochs=4)
+    for _ in each_trained(model, data.x_train, data.y_train):
         outputs = model.predict(data.x_test, verbose=0)
         assert np.mean(outputs.argmax(axis=1) == data.y_test) > 0.75
         assert np.mean(np.abs(outputs.sum(axis=1) - 1) > 0.1) > 0.9

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from lesson_code import SEEDS, cells_of
 
 from course_utils import fit, gradients, load
 from course_utils.training import TrainingDiverged
@@ -16,16 +17,9 @@ from course_utils.training import TrainingDiverged
 import keras  # isort: skip
 from keras import layers, ops  # isort: skip
 
-SEEDS = (0, 1, 2)
 LESSON = Path(__file__).parents[1] / "lessons" / "02_vanishing_gradients.md"
+cell_with = cells_of("02_vanishing_gradients")
 LOSS = "sparse_categorical_crossentropy"
-
-
-def cells_with(*texts):
-    """Return the lesson's first code cell that holds each text."""
-    cells = LESSON.read_text().split("```{code-cell} ipython3\n")[1:]
-    sources = [cell.split("\n```")[0] for cell in cells]
-    return [next(source for source in sources if text in source) for text in texts]
 
 
 @pytest.fixture(scope="module")
@@ -36,13 +30,17 @@ def lesson():
     names = {"np": np, "keras": keras, "layers": layers, "ops": ops, "data": data}
     names |= {"gradients": gradients, "images": x[:64], "labels": data.y_train[:64]}
     names |= {"x_train": x, "y_train": data.y_train, "pixels": x[:64].reshape(64, -1)}
-    for source in cells_with(
-        "def forecast", "def run_stack", "def draw", "def dense_net", "def plain_net"
+    for text in (
+        "def forecast",
+        "def run_stack",
+        "def draw",
+        "def dense_net",
+        "def plain_net",
     ):
-        exec(source, names)
-    source = cells_with("def relu_gradient")[0]
+        exec(cell_with(text), names)
+    source = cell_with("def relu_gradient")
     exec(source.split("\nx = rng")[0], names)  # the functions, without their use
-    source = cells_with("def convolve")[0]
+    source = cell_with("def convolve")
     exec(source.split("\ndepth, width")[0], names)
     return SimpleNamespace(**names)
 

@@ -4,25 +4,18 @@ The functions under test are the lesson's own: its cells are run from its Markdo
 """
 
 import warnings
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from lesson_code import SEEDS, cells_of, each_seed
 
 from course_utils import blocks, gradients, load
 
 import keras  # isort: skip
 from keras import layers, ops  # isort: skip
 
-SEEDS = (0, 1, 2)
-LESSON = Path(__file__).parents[1] / "lessons" / "03_residual_connections.md"
-
-
-def cell_with(text):
-    """Return the lesson's first code cell that holds a text."""
-    cells = LESSON.read_text(encoding="utf-8").split("```{code-cell} ipython3\n")[1:]
-    return next(s for s in (cell.split("\n```")[0] for cell in cells) if text in s)
+cell_with = cells_of("03_residual_connections")
 
 
 @pytest.fixture(scope="module")
@@ -236,9 +229,8 @@ def test_slopes_are_those_of_the_function(lesson):
 def trained(lesson):
     """Train the lesson's three networks for each seed; loss, and loss far away.
 
-    Each network is compiled once; a seed shuffles the numbers within each kernel, and
-    the optimizer starts anew. The deep ones have 24 layers in place of the lesson's 32,
-    and only kernels train: Adam's work on many small variables is half of compiling.
+    The deep ones have 24 layers in place of the lesson's 32, and only kernels train:
+    Adam's work on many small variables is half of compiling.
     """
     kinds = {
         "plain 8": (blocks.plain_block, 8),
@@ -253,16 +245,8 @@ def trained(lesson):
         for variable in model.trainable_variables:
             variable.trainable = variable.path.endswith("kernel")
         model.compile(keras.optimizers.Adam(0.005), lesson.loss)
-        model.optimizer.build(model.trainable_variables)
-        state = [ops.convert_to_numpy(v) for v in model.optimizer.variables]
-        start = model.get_weights()
         found[name] = []
-        for seed in SEEDS:
-            keras.utils.set_random_seed(seed)
-            rng = np.random.default_rng(seed)
-            model.set_weights([rng.permuted(w, axis=None) for w in start])
-            for variable, value in zip(model.optimizer.variables, state, strict=True):
-                variable.assign(value)
+        for seed in each_seed(model):
             run = model.fit(x, y, epochs=3, batch_size=32, verbose=0)
             far = lesson.loss_along(model, seed) if depth > 8 else []
             found[name].append((run.history["loss"][-1], far))

@@ -3,26 +3,19 @@
 The functions under test are the lesson's own: its cells are run from its Markdown.
 """
 
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from lesson_code import SEEDS, cells_of
 
 from course_utils import blocks, gradients, load, nets
 
 import keras  # isort: skip
 from keras import layers, ops  # isort: skip
 
-SEEDS = (0, 1, 2)
-LESSON = Path(__file__).parents[1] / "lessons" / "04_batch_normalization.md"
+cell_with = cells_of("04_batch_normalization")
 IMAGES = 384
-
-
-def cell_with(text):
-    """Return the lesson's first code cell that holds a text."""
-    cells = LESSON.read_text(encoding="utf-8").split("```{code-cell} ipython3\n")[1:]
-    return next(s for s in (cell.split("\n```")[0] for cell in cells) if text in s)
 
 
 def base_names():

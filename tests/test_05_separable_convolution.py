@@ -3,25 +3,18 @@
 The functions under test are the lesson's own: its cells are run from its Markdown.
 """
 
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from lesson_code import SEEDS, cells_of, each_seed
 
-from course_utils import blocks, costs, load
+from course_utils import blocks, costs, fit, load, restart
 
 import keras  # isort: skip
 from keras import layers, ops  # isort: skip
 
-SEEDS = (0, 1, 2)
-LESSON = Path(__file__).parents[1] / "lessons" / "05_separable_convolution.md"
-
-
-def cell_with(text):
-    """Return the lesson's first code cell that holds a text."""
-    cells = LESSON.read_text(encoding="utf-8").split("```{code-cell} ipython3\n")[1:]
-    return next(s for s in (cell.split("\n```")[0] for cell in cells) if text in s)
+cell_with = cells_of("05_separable_convolution")
 
 
 @pytest.fixture(scope="module")
@@ -198,17 +191,21 @@ def test_the_formula_for_the_ordinary_convolution(lesson):
 @pytest.fixture(scope="module")
 def trained(lesson):
     """Train the lesson's small net for each seed: kernels before, after, features."""
-    found = []
+
+    def build():
+        model = lesson.small_net()
+        lesson.compile_for_training(model)
+        return model
+
+    def kernels():
+        return [net.get_layer(f"conv_{i}").get_weights()[0] for i in (1, 2, 3)]
+
+    found, net = [], build()
     for seed in SEEDS:
         keras.utils.set_random_seed(seed)
-        net = lesson.small_net()
-
-        def kernels(net=net):
-            return [net.get_layer(f"conv_{i}").get_weights()[0] for i in (1, 2, 3)]
-
+        restart(net, build)
         before = kernels()
-        lesson.compile_for_training(net)
-        net.fit(lesson.x_train, lesson.data.y_train, epochs=6, batch_size=32, verbose=0)
+        fit(net, lesson.x_train, lesson.data.y_train, epochs=6, curve=False)
         found.append((before, kernels(), lesson.features(net)))
     return found
 
@@ -285,13 +282,9 @@ def last_losses(lesson, needs_real_images):
     x, y, found = lesson.x_train, lesson.data.y_train, {}
     for size in [(32, 1), (32, 32), (112, 112)]:
         model = lesson.grouped_net(*size)
-        start = model.get_weights()
         model.compile(keras.optimizers.SGD(0.05), lesson.loss)
         found[size] = []
-        for seed in SEEDS:
-            keras.utils.set_random_seed(seed)
-            rng = np.random.default_rng(seed)
-            model.set_weights([rng.permuted(w, axis=None) for w in start])
+        for _ in each_seed(model):
             history = model.fit(x, y, epochs=5, batch_size=32, verbose=0).history
             found[size].append(history["loss"][-1])
     return {size: np.array(losses) for size, losses in found.items()}

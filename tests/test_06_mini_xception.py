@@ -3,25 +3,18 @@
 The functions under test are the lesson's own: its cells are run from its Markdown.
 """
 
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from lesson_code import SEEDS, cells_of, each_seed
 
 from course_utils import blocks, costs, gradients, load, nets, records
 
 import keras  # isort: skip
 from keras import layers, ops  # isort: skip
 
-SEEDS = (0, 1, 2)
-LESSON = Path(__file__).parents[1] / "lessons" / "06_mini_xception.md"
-
-
-def cell_with(text):
-    """Return the lesson's first code cell that holds a text."""
-    cells = LESSON.read_text(encoding="utf-8").split("```{code-cell} ipython3\n")[1:]
-    return next(s for s in (cell.split("\n```")[0] for cell in cells) if text in s)
+cell_with = cells_of("06_mini_xception")
 
 
 @pytest.fixture(scope="module")
@@ -202,11 +195,7 @@ def test_empty_corners_are_filled_from_the_image(seed):
 
 @pytest.fixture(scope="module")
 def last_losses():
-    """Train small versions of the three networks for each seed; the last losses.
-
-    Each network is compiled once; a seed shuffles the numbers within each kernel, and
-    the optimizer starts anew.
-    """
+    """Train small versions of the three networks for each seed; the last losses."""
     data = load(
         "cats_vs_dogs",
         train=128,
@@ -225,16 +214,8 @@ def last_losses():
             input_shape=(24, 24, 3), filters=(8, 16, 32, 64), dropout=0, **options
         )
         model.compile(keras.optimizers.Adam(2e-3), "binary_crossentropy")
-        model.optimizer.build(model.trainable_variables)
-        state = [ops.convert_to_numpy(v) for v in model.optimizer.variables]
-        start = model.get_weights()
         found[name] = []
-        for seed in SEEDS:
-            keras.utils.set_random_seed(seed)
-            rng = np.random.default_rng(seed)
-            model.set_weights([rng.permuted(w, axis=None) for w in start])
-            for variable, value in zip(model.optimizer.variables, state, strict=True):
-                variable.assign(value)
+        for _ in each_seed(model):
             run = model.fit(
                 data.x_train, data.y_train[:, None], epochs=6, batch_size=32, verbose=0
             )

@@ -5,11 +5,11 @@ The functions under test are the lesson's own: its cells are run from its Markdo
 
 import io
 import re
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from lesson_code import SEEDS, cells_of, each_seed
 from PIL import Image
 
 from course_utils import blocks, gradients, images, load, nets, pretrained, shapes
@@ -17,14 +17,7 @@ from course_utils import blocks, gradients, images, load, nets, pretrained, shap
 import keras  # isort: skip
 from keras import layers, ops  # isort: skip
 
-SEEDS = (0, 1, 2)
-LESSON = Path(__file__).parents[1] / "lessons" / "07_resnet50.md"
-
-
-def cell_with(text):
-    """Return the lesson's first code cell that holds a text."""
-    cells = LESSON.read_text(encoding="utf-8").split("```{code-cell} ipython3\n")[1:]
-    return next(s for s in (cell.split("\n```")[0] for cell in cells) if text in s)
+cell_with = cells_of("07_resnet50")
 
 
 @pytest.fixture(scope="module")
@@ -217,21 +210,9 @@ def test_most_of_the_buggy_network_has_no_gradient(lesson, photographs):
 
 
 def fitted(model, x, y, epochs, optimizer):
-    """Train one compiled model from another start for each seed; yield it and a loss.
-
-    Compiling costs most: so there is one model, a seed shuffles the numbers within
-    each kernel, and the optimizer starts anew.
-    """
+    """Train one model from another start for each seed; yield it and a loss."""
     model.compile(optimizer, "sparse_categorical_crossentropy")
-    model.optimizer.build(model.trainable_variables)
-    state = [ops.convert_to_numpy(v) for v in model.optimizer.variables]
-    start = model.get_weights()
-    for seed in SEEDS:
-        keras.utils.set_random_seed(seed)
-        rng = np.random.default_rng(seed)
-        model.set_weights([rng.permuted(w, axis=None) for w in start])
-        for variable, value in zip(model.optimizer.variables, state, strict=True):
-            variable.assign(value)
+    for _ in each_seed(model):
         run = model.fit(x, y, epochs=epochs, batch_size=32, verbose=0)
         yield model, run.history["loss"][-1]
 

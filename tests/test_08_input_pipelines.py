@@ -6,11 +6,11 @@ What depends on time is tested on the simulated clock; the real one is for
 """
 
 import re
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from lesson_code import SEEDS, cells_of
 
 from course_utils import load, pipelines
 
@@ -19,15 +19,8 @@ tf = pytest.importorskip("tensorflow")
 import keras  # noqa: E402
 from keras import layers  # noqa: E402
 
-SEEDS = (0, 1, 2)
-LESSON = Path(__file__).parents[1] / "lessons" / "08_input_pipelines.md"
+cell_with = cells_of("08_input_pipelines")
 COUNT, BATCH = 96, 16
-
-
-def cell_with(text):
-    """Return the lesson's first code cell that holds a text."""
-    cells = LESSON.read_text(encoding="utf-8").split("```{code-cell} ipython3\n")[1:]
-    return next(s for s in (cell.split("\n```")[0] for cell in cells) if text in s)
 
 
 def names_for(seed):

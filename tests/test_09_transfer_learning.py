@@ -8,31 +8,17 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from lesson_code import SEEDS, cells_of, functions_in
 
-from course_utils import load, pretrained
+from course_utils import fit, load, pretrained
 
 import keras  # isort: skip
 from keras import layers, ops  # isort: skip
 from scipy import stats  # isort: skip
 
-SEEDS = (0, 1, 2)
 SIDE = 64
 LESSON = Path(__file__).parents[1] / "lessons" / "09_transfer_learning.md"
-
-
-def cell_with(text):
-    """Return the lesson's first code cell that holds a text."""
-    cells = LESSON.read_text(encoding="utf-8").split("```{code-cell} ipython3\n")[1:]
-    return next(s for s in (cell.split("\n```")[0] for cell in cells) if text in s)
-
-
-def functions_of(text):
-    """Return the function definitions (and plain assignments) of a cell."""
-    import ast
-
-    tree = ast.parse(cell_with(text))
-    kept = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
-    return "\n\n\n".join(ast.unparse(node) for node in kept)
+cell_with = cells_of("09_transfer_learning")
 
 
 @pytest.fixture(scope="module")
@@ -47,10 +33,7 @@ def lesson():
         dtype="uint8",
     )
     names = {"np": np, "keras": keras, "layers": layers, "ops": ops, "stats": stats}
-    names |= {"data": data}
-    names["fit"] = lambda model, x, y, **options: model.fit(
-        x, y, batch_size=options["batch_size"], epochs=options["epochs"], verbose=0
-    )
+    names |= {"data": data, "fit": fit}
     for text in (
         "def classifier(",
         "def train_head(",
@@ -61,7 +44,7 @@ def lesson():
         "def compare(",
         "def five_class_net(",
     ):
-        exec(functions_of(text), names)
+        exec(functions_in(cell_with(text)), names)
     return SimpleNamespace(**names, names=names)
 
 
@@ -99,6 +82,7 @@ def accuracy(weights, x, y):
 @pytest.fixture(scope="module")
 def heads(lesson, features):
     """The weights of a classifier for each seed; it is compiled only once."""
+    keras.utils.set_random_seed(0)  # the dropout draws its own seed when it is built
     head = lesson.compiled(lesson.classifier(), 0.02)
     start = [np.zeros(w.shape) for w in head.get_weights()]
     found = {}
@@ -106,7 +90,7 @@ def heads(lesson, features):
         keras.utils.set_random_seed(seed)
         head.set_weights(start)
         x, y = features.train, lesson.data.y_train
-        head.fit(x, y, batch_size=80, epochs=10, verbose=0)
+        fit(head, x, y, batch_size=80, epochs=10, curve=False)
         found[seed] = head.get_weights()
     return found
 
@@ -137,9 +121,10 @@ def test_only_1281_numbers_are_trained(lesson, net):
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_new_end_learns_from_the_features(lesson, features, heads, seed):
-    """Far above chance, from 160 labels and images of 64 pixels."""
+    """Three standard errors above chance, from 160 labels and images of 64 pixels."""
     y = lesson.data.y_validation
-    assert accuracy(heads[seed], features.validation, y) > 0.75
+    least = 0.5 + 3 * (0.25 / len(y)) ** 0.5
+    assert accuracy(heads[seed], features.validation, y) > least
 
 
 def test_the_breeds_and_the_cats_are_as_many_as_the_text_says():
@@ -333,7 +318,7 @@ def test_few_labels_are_worth_more_with_features_lent(lesson):
         for variable, value in zip(whole.optimizer.variables, fresh, strict=True):
             variable.assign(value)
         keras.utils.set_random_seed(seed)
-        whole.fit(x, y, batch_size=25, epochs=epochs, verbose=0)
+        fit(whole, x, y, batch_size=25, epochs=epochs, curve=False)
 
     train(known.x_train, known.y_train, 4, 0)
     lent = body.predict(new.x_train, verbose=0)

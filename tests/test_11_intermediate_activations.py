@@ -3,12 +3,11 @@
 The functions under test are the lesson's own: its cells are run from its Markdown.
 """
 
-import ast
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from lesson_code import SEEDS, cells_of, functions_in
 
 from course_utils import gradients, interpret, load, nets, pretrained, records
 
@@ -16,24 +15,10 @@ import keras  # isort: skip
 from keras import layers, ops  # isort: skip
 from PIL import Image  # isort: skip
 
-SEEDS = (0, 1, 2)
 SIDE = 80
 WIDTHS = [178, 89, 87, 43, 41, 20, 18, 9, 7]
 FILTERS = [32, 32, 64, 64, 128, 128, 256, 256, 256]
-LESSON = Path(__file__).parents[1] / "lessons" / "11_intermediate_activations.md"
-
-
-def cell_with(text):
-    """Return the lesson's first code cell that holds a text."""
-    cells = LESSON.read_text(encoding="utf-8").split("```{code-cell} ipython3\n")[1:]
-    return next(s for s in (cell.split("\n```")[0] for cell in cells) if text in s)
-
-
-def functions_of(text):
-    """Return the function definitions of a cell."""
-    tree = ast.parse(cell_with(text))
-    kept = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
-    return "\n\n\n".join(ast.unparse(node) for node in kept)
+cell_with = cells_of("11_intermediate_activations")
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +38,7 @@ def lesson():
         "def probe(",
         "def dog_channel_with_a_bug(",
     ):
-        exec(functions_of(text), names)
+        exec(functions_in(cell_with(text)), names)
     names["square"] = photographs.chelsea()[:, 75:375]
     names["photograph"] = names["resized"](names["square"], 180)
     names["trained"] = records.trained_model("plain_convnet")

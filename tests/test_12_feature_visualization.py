@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import solutions_of
+from lesson_code import SEEDS, cells_of
 from scipy import ndimage
 
 from course_utils import gradients, interpret, judge, load, nets, plots, pretrained
@@ -18,15 +19,9 @@ from course_utils import gradients, interpret, judge, load, nets, plots, pretrai
 import keras  # isort: skip
 from keras import ops  # isort: skip
 
-SEEDS = (0, 1, 2)
 SIZE, LAYER = 64, "block_3b_expand_norm"
 LESSON = Path(__file__).parents[1] / "lessons" / "12_feature_visualization.md"
-
-
-def cell_with(text):
-    """Return the lesson's first code cell that holds a text."""
-    cells = LESSON.read_text(encoding="utf-8").split("```{code-cell} ipython3\n")[1:]
-    return next(s for s in (cell.split("\n```")[0] for cell in cells) if text in s)
+cell_with = cells_of("12_feature_visualization")
 
 
 def run_cell(text, names, start=None, end=None):

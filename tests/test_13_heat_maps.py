@@ -3,13 +3,13 @@
 The functions under test are the lesson's own: its cells are run from its Markdown.
 """
 
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from lesson_code import SEEDS, cells_of, functions_in
 
-from course_utils import gradients, interpret, judge, pretrained, records, shapes
+from course_utils import fit, gradients, interpret, judge, pretrained, records, shapes
 
 import keras  # isort: skip
 from keras import layers, ops  # isort: skip
@@ -18,28 +18,8 @@ from scipy import stats  # isort: skip
 
 photographs = pytest.importorskip("skimage.data")
 
-SEEDS = (0, 1, 2)
-LESSON = Path(__file__).parents[1] / "lessons" / "13_heat_maps.md"
+cell_with = cells_of("13_heat_maps")
 CAT, TABBY, ESPRESSO = 285, 281, 967
-
-
-def cell_with(text):
-    """Return the lesson's first code cell that holds a text."""
-    cells = LESSON.read_text(encoding="utf-8").split("```{code-cell} ipython3\n")[1:]
-    return next(s for s in (cell.split("\n```")[0] for cell in cells) if text in s)
-
-
-def functions_of(text):
-    """Return the function definitions of a cell."""
-    import ast
-
-    tree = ast.parse(cell_with(text))
-    kept = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
-    return "\n\n\n".join(ast.unparse(node) for node in kept)
-
-
-def plain_fit(model, x, y, *, epochs, batch_size, **_):
-    model.fit(x, y, epochs=epochs, batch_size=batch_size, verbose=0)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +27,7 @@ def lesson():
     """Give the functions that the lesson defines as one object."""
     names = {"np": np, "keras": keras, "layers": layers, "ops": ops, "Image": Image}
     names |= {"gradients": gradients, "judge": judge, "shapes": shapes, "stats": stats}
-    names |= {"interpret": interpret, "fit": plain_fit}
+    names |= {"interpret": interpret, "fit": fit}
     names["kinds"] = ["disk", "star", "heart", "cross"]
     for text in (
         "def middle_of(",
@@ -58,7 +38,7 @@ def lesson():
         "def in_fours(",
         "def randomization_with_a_bug(",
     ):
-        exec(functions_of(text), names)
+        exec(functions_in(cell_with(text)), names)
     return SimpleNamespace(**names)
 
 
@@ -74,7 +54,7 @@ def lite(lesson):
     net = pretrained.load("efficientnet-lite0", input_shape=(128, 192, 3))
     names = {**vars(lesson), "net": net}
     exec(cell_with("last_maps = "), names)
-    exec(functions_of("def heat_of("), names)
+    exec(functions_in(cell_with("def heat_of(")), names)
     pictures = np.stack([*whole, np.concatenate(halves, axis=1)])
     return SimpleNamespace(net=net, pictures=pictures, names=names)
 
@@ -214,7 +194,7 @@ def examined(lesson):
     """For each seed a net, and its maps of single objects and of four."""
     found = []
     names = vars(lesson).copy()
-    exec(functions_of("def exam("), names)
+    exec(functions_in(cell_with("def exam(")), names)
     for seed in SEEDS:
         net = lesson.trained(seed, 800, 3)
         one, four = names["exam"](seed, 28)

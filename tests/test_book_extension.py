@@ -28,6 +28,7 @@ from docutils import nodes
 from fontTools.ttLib import TTFont
 from pybtex.database import parse_file
 
+pytestmark = pytest.mark.repository
 ROOT = Path(__file__).resolve().parents[1]
 
 

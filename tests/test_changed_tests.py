@@ -7,6 +7,8 @@ import subprocess
 import changed_tests
 import pytest
 
+pytestmark = pytest.mark.repository
+
 
 @pytest.mark.parametrize(
     ("name", "files", "topics"),

@@ -16,6 +16,7 @@ from course_book import course_data
 
 from course_utils import checks
 
+pytestmark = pytest.mark.repository
 ROOT = Path(__file__).resolve().parents[1]
 
 

@@ -15,6 +15,8 @@ import print_book
 import pytest
 import slides
 
+pytestmark = pytest.mark.repository
+
 LESSON = """<html><body><div class="bd-header-announcement">Only a test.</div>
 <article class="bd-article"><section id="small"><h1>07 · Small steps<a
 class="headerlink" href="#small">#</a></h1>

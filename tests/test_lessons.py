@@ -12,6 +12,8 @@ import pair
 import pytest
 from run_lessons import heading_of
 
+pytestmark = pytest.mark.repository
+
 ROOT = Path(__file__).resolve().parents[1]
 
 LESSONS = sorted((ROOT / "lessons").glob("*.ipynb"))

@@ -8,6 +8,8 @@ from pathlib import Path
 import prose
 import pytest
 
+pytestmark = pytest.mark.repository
+
 ROOT = Path(__file__).resolve().parents[1]
 
 

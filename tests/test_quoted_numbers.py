@@ -7,6 +7,8 @@ import pair
 import printed
 import pytest
 
+pytestmark = pytest.mark.repository
+
 ROOT = Path(__file__).resolve().parents[1]
 LESSONS = pair.lessons()
 

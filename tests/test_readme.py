@@ -6,6 +6,9 @@ import re
 from pathlib import Path
 
 import pair
+import pytest
+
+pytestmark = pytest.mark.repository
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")

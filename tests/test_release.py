@@ -16,6 +16,8 @@ import release
 from packaging.version import Version
 from test_learner_copy import published_copy
 
+pytestmark = pytest.mark.repository
+
 ROOT = Path(__file__).resolve().parents[1]
 DAY = datetime.date(2030, 1, 2)
 CHANGELOG = "# Changelog\n\n## [Unreleased]\n\n### Added\n\n- One thing.\n"

@@ -12,6 +12,8 @@ import run_lessons
 from course_book import conditions
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
+pytestmark = pytest.mark.repository
+
 ROOT = Path(__file__).resolve().parents[1]
 FRONT = """---
 jupytext:

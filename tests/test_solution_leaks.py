@@ -8,6 +8,8 @@ import nbformat
 import pytest
 import solutions_of
 
+pytestmark = pytest.mark.repository
+
 ROOT = Path(__file__).resolve().parents[1]
 
 SITE = ROOT / "_build" / "html"

@@ -12,6 +12,8 @@ import pair
 import pytest
 import template
 
+pytestmark = pytest.mark.repository
+
 ROOT = Path(__file__).resolve().parents[1]
 LESSONS = [path.stem[:2] for path in pair.lessons()]
 NEXT = f"{len(LESSONS):02d}"

@@ -257,19 +257,15 @@ def move_help_to_end(article: Tag) -> None:
         heading = soup.new_tag("h3")
         heading.string = f"Question {number}"
         answers.append(heading)
-        if len(question.folded) > 1:
-            choices = soup.new_tag("ol", attrs={"class": "choices", "type": "A"})
-            question.folded[0].insert_before(choices)
-            for choice in question.choices:
-                item = soup.new_tag("li")
-                item.extend(copy.copy(child) for child in choice.contents)
-                choices.append(item)
+        choices = soup.new_tag("ol", attrs={"class": "choices", "type": "A"})
+        question.folded[0].insert_before(choices)
+        for choice in question.choices:
+            item = soup.new_tag("li")
+            item.extend(copy.copy(child) for child in choice.contents)
+            choices.append(item)
         for letter, details in zip("ABCDEFGH", question.folded, strict=False):
             answer = opened(details)
-            if len(question.folded) > 1:
-                answer.find("strong").insert(0, f"{letter} · ")
-            else:
-                answer.find("p").decompose()
+            answer.find("strong").insert(0, f"{letter} · ")
             answers.append(answer)
     for details in article.select("details"):
         details.replace_with(opened(details))
@@ -300,16 +296,15 @@ def opened(details: Tag) -> Tag:
 
 @dataclass
 class Question:
-    """A question of a self-quiz: its text, and what is folded below it."""
+    """A question of a self-quiz: its text, and the choices that are folded below it."""
 
     text: Tag
     folded: list[Tag]
 
     @property
     def choices(self) -> list[Tag]:
-        """Return the choices; none where the question has one answer to unfold."""
-        summaries = [details.find("summary") for details in self.folded]
-        return [s for s in summaries if s] if len(summaries) > 1 else []
+        """Return the choices as they stand before they are unfolded."""
+        return [details.find("summary") for details in self.folded]
 
 
 def quiz(article: Tag) -> list[Question]:

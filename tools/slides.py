@@ -267,10 +267,9 @@ class Deck:
                 folded.decompose()
             lines = [words(text), *(words(c) for c in question.choices)]
             size = text_size(lines, HEIGHT - 60)
+            choices = (f"<li>{c.decode_contents()}</li>" for c in question.choices)
             body = f"<p>{text.decode_contents().strip()}</p>"
-            if question.choices:
-                choices = (f"<li>{c.decode_contents()}</li>" for c in question.choices)
-                body += f'<ol type="A">{"".join(choices)}</ol>'
+            body += f'<ol type="A">{"".join(choices)}</ol>'
             slide = self.add(
                 f"Self-quiz · {number}",
                 f'<div style="font-size:{size}px">{body}</div>',
@@ -278,7 +277,7 @@ class Deck:
             )
             for letter, folded in zip(LETTERS, question.folded, strict=False):
                 answer = built_pages.opened(copy.copy(folded))
-                start = f"{letter}: " if question.choices else "Answer: "
+                start = f"{letter}: "
                 for line in answer.find_all("p", recursive=False)[1:]:
                     line.insert(0, start)
                     slide.notes.append(plain(line))
