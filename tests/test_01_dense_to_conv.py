@@ -191,7 +191,7 @@ def trained(lesson, needs_real_images):
             for _ in each_trained(model, order(images), labels, batch_size=20):
                 row = [lesson.accuracies([model], order(still), y)[0]]
                 if way != "shuffled":
-                    row += lesson.accuracies([model], moved, np.tile(y, 2))
+                    row.append(lesson.accuracies([model], moved, np.tile(y, 2))[0])
                 rows.append(row)
     return {name: np.array(rows) for name, rows in found.items()}
 
