@@ -78,7 +78,7 @@ test-backends: $(READY) ## run the package's tests on JAX and PyTorch (installs 
 	@$(BIN)/python -m pip install --quiet --constraint requirements.lock \
 		jax torch efficientnet-lite-pytorch
 	@for backend in jax torch; do \
-		echo "Running the package's tests on $$backend: usually 8 to 15 minutes."; \
+		echo "Running the package's tests on $$backend: usually 3 to 10 minutes."; \
 		KERAS_BACKEND=$$backend $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q \
 			-m "not notebook and not tensorflow_only and not repository" \
 			tests --ignore-glob "tests/test_[0-9]*" || exit 1; \
