@@ -23,7 +23,7 @@ $(READY): pyproject.toml requirements.lock
 		|| { echo "The environment could not be made: see the message above, then call make again."; exit 1; }
 	@touch $@
 
-book: $(READY) ## execute the lessons and build the site (about half an hour the first time)
+book: $(READY) ## execute the lessons and build the site (about 20 minutes the first time)
 	@$(BIN)/python tools/build_book.py
 
 pdf: $(READY) ## print the built site as one PDF (needs Chromium)
