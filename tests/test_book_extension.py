@@ -240,6 +240,25 @@ def test_a_font_is_cut_down_to_some_characters(tmp_path):
     assert part.stat().st_size < whole.stat().st_size / 10
 
 
+def test_a_font_is_cut_again_only_for_other_characters(tmp_path, monkeypatch):
+    whole, store, asked = tmp_path / "whole.woff2", tmp_path / "kept", []
+    whole.write_bytes(b"a font")
+
+    def cut(font, characters, smaller):
+        asked.append(characters)
+        smaller.write_bytes("".join(sorted(characters)).encode())
+
+    monkeypatch.setattr(weight, "cut", cut)
+    for number, characters in enumerate([{"b", "a"}, {"a", "b"}, {"a", "c"}]):
+        part = tmp_path / f"{number}.woff2"
+        weight.cut_once(whole, characters, part, store)
+        assert set(part.read_text()) == characters
+    assert asked == [{"a", "b"}, {"a", "c"}]
+    whole.write_bytes(b"a newer font")
+    weight.cut_once(whole, {"a", "b"}, part, store)
+    assert len(asked) == 3
+
+
 def png(pixels):
     stored = io.BytesIO()
     Image.fromarray(pixels).save(stored, "PNG")

@@ -3,14 +3,20 @@
 The lessons untouched are run by `pytest --nbmake lessons` itself.
 """
 
+import ast
+import contextlib
 import os
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
+import numpy as np
 import pair
 import pytest
 from run_lessons import heading_of
+
+from course_utils import data
 
 pytestmark = pytest.mark.repository
 
@@ -52,6 +58,50 @@ def test_there_are_lessons():
     assert [path.with_suffix(".md") for path in LESSONS] == pair.lessons()
 
 
+@pytest.mark.parametrize("profile", ["smoke", "quick", "full"])
+@by_name(LESSONS)
+def test_no_profile_asks_for_more_images_than_there_are(path, profile):
+    """No test runs the full profile: what it asks for is looked at here."""
+    asked = []
+
+    def load(name, *, image_size=None, classes=None, dtype="float32", **counts):
+        spec = data._SPECS[name]
+        layout, splits = spec.layout, ("train", "validation", "test")
+        classes = layout.class_names if classes is None else tuple(classes)
+        request = data._Request(
+            spec,
+            {split: counts.get(split) for split in splits},
+            image_size or layout.size,
+            classes,
+            counts.get("seed", 0),
+            dtype,
+            data.DEFAULT_MEMORY_GB,
+        )
+        asked.append(name)
+        if name == "shapes":  # drawn on the spot, as many as memory holds
+            request.check_memory({split: counts.get(split, 0) for split in splits})
+            return
+        share = len(classes) / len(layout.class_names)
+        held = {split: int(n * share) for split, n in spec.sizes.items()}
+        request.check_memory(data._counts(request, held))
+
+    course = SimpleNamespace(pick=lambda **sizes: sizes[profile], profile=profile)
+    names = {"np": np, "course": course, "load": load}
+    calls = 0
+    for cell in code_cells(read(path)):
+        for node in ast.parse(cell.source).body:
+            source = ast.unparse(node)
+            here = bool(re.match(r"\w+ = load\(", source))
+            calls += here
+            sizes = re.match(r"[\w, ()]+ = (course\.pick\(|['\w, ()]+$)", source)
+            if here or sizes:
+                with (
+                    contextlib.nullcontext() if here else contextlib.suppress(NameError)
+                ):
+                    exec(source, names)
+    assert len(asked) == calls
+
+
 def test_each_notebook_is_what_its_markdown_says():
     assert pair.main(["--check"]) == 0
 
@@ -67,7 +117,7 @@ def test_a_notebook_alone_has_no_link_into_the_book_and_no_mark_of_its_builder()
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
-        ("See [skip](../book/glossary.md#term-skip).", "/blob/main/book/glossary.md#t"),
+        ("See [skip](../book/glossary.md#term-skip).", "/book/glossary.md#t"),
         (
             "See [03](03_residual_connections.md).",
             "/lessons/03_residual_connections.ip",

@@ -15,17 +15,18 @@ TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_each_lesson_and_its_notebook_in_colab_have_a_derived_link():
-    place = pair.repository()[0].removeprefix("https://github.com/")
+    address, version = pair.repository()
+    place = address.removeprefix("https://github.com/")
     for path in pair.lessons():
         (row,) = re.findall(rf"^\| {path.stem[:2]} \|.*\|$", TEXT, re.MULTILINE)
         assert f"(lessons/{path.name})" in row
-        assert f"/github/{place}/blob/main/lessons/{path.stem}.ipynb)" in row
+        assert f"/github/{place}/blob/v{version}/lessons/{path.stem}.ipynb)" in row
 
 
-def test_another_address_changes_every_link_to_colab(monkeypatch):
-    monkeypatch.setattr(pair, "repository", lambda: ("https://github.com/a/b", "1"))
+def test_another_address_or_version_changes_every_link_to_colab(monkeypatch):
+    monkeypatch.setattr(pair, "repository", lambda: ("https://github.com/a/b", "1.2"))
     moved = pair.derive_readme(TEXT)
-    assert moved.count("/github/a/b/blob/main/") == len(pair.lessons())
+    assert moved.count("/github/a/b/blob/v1.2/") == len(pair.lessons())
     monkeypatch.undo()
     assert pair.derive_readme(moved) == TEXT
 

@@ -104,12 +104,13 @@ def time_line(name: str, text: str) -> str:
 
 def standing_alone(text: str) -> str:
     """Return Markdown whose links and references need no book around them."""
-    address, _ = repository()
+    address, version = repository()
+    files = f"{address}/blob/v{version}"
     text = re.sub(r"\s*\{cite:[pt]\}`[^`]*`", "", text)
-    text = re.sub(r"\]\(\.\./([^)]+)\)", rf"]({address}/blob/main/\1)", text)
+    text = re.sub(r"\]\(\.\./([^)]+)\)", rf"]({files}/\1)", text)
     return re.sub(
         r"\]\((\d\d_\w+)\.md(#[^)]*)?\)",
-        rf"]({address}/blob/main/lessons/\1.ipynb)",
+        rf"]({files}/lessons/\1.ipynb)",
         text,
     )
 
@@ -161,10 +162,15 @@ def derive(path: Path) -> tuple[str, str]:
 
 
 def colab(lesson: str) -> str:
-    """Return the address at which Colab opens a lesson's notebook."""
-    place = repository()[0].partition("://")[2].partition("/")[2]
+    """Return the address at which Colab opens a lesson's notebook.
+
+    It is the notebook of the version that its own install cell brings: a newer one may
+    call what that version of the package lacks.
+    """
+    address, version = repository()
+    place = address.partition("://")[2].partition("/")[2]
     host = "https://colab.research.google.com/github"
-    return f"{host}/{place}/blob/main/lessons/{lesson}.ipynb"
+    return f"{host}/{place}/blob/v{version}/lessons/{lesson}.ipynb"
 
 
 def readme_row(lesson: str, title: str, question: str) -> str:

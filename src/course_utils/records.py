@@ -102,12 +102,15 @@ class Record:
         if "minutes" in self.recipe:
             budget = f"{self.recipe['minutes']:g} minutes of training a seed"
         which = "seed" if len(self.seeds) == 1 else "seeds"
+        # Each seed may have been a command of its own; one command makes them all.
+        listed = " ".join(map(str, self.seeds))
+        command = re.sub(r"--seeds(?: \d+)+", f"--seeds {listed}", first["command"])
         return (
             f"Recorded run {self.name}: {first['profile']} profile, {side}×{side} "
             f"pixels, {budget}, {which} {seeds}, "
             f"{hardware}, {versions}, {when}, {minutes:.1f} minutes in all; "
             f"data {self.data['name']} ({self.data['source']}, SHA-256 "
-            f"{self.data['sha256'][:12]}…); command: {first['command']}"
+            f"{self.data['sha256'][:12]}…); command: {command}"
         )
 
     def __repr__(self) -> str:

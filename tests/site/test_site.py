@@ -113,7 +113,7 @@ def test_figures_say_what_they_show(page):
 
 @each(LESSONS)
 def test_the_colab_button_leads_to_the_lesson(page):
-    address, _ = conditions.project(ROOT)
+    address, version = conditions.project(ROOT)
     start = address.replace(
         "https://github.com/", "https://colab.research.google.com/github/"
     )
@@ -124,8 +124,9 @@ def test_the_colab_button_leads_to_the_lesson(page):
     }
     assert len(links) == 1
     link = links.pop()
-    assert link.startswith(f"{start}/blob/main/")
-    notebook = ROOT / link.removeprefix(f"{start}/blob/main/")
+    start += f"/blob/v{version}/"  # as the notebook's install cell has it
+    assert link.startswith(start)
+    notebook = ROOT / link.removeprefix(start)
     assert notebook == ROOT / "lessons" / f"{page.stem}.ipynb"
     assert notebook.is_file()
 

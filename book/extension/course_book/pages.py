@@ -59,6 +59,8 @@ def configure(app: Sphinx, config: Any) -> None:
     now = course.current()
     theme = config.html_theme_options
     theme["repository_url"] = address
+    # What Colab opens is the version that the notebook's install cell brings.
+    theme["repository_branch"] = f"v{version}"
     if now.profile == "smoke":
         theme["announcement"] = SMOKE
     config.version = config.release = version

@@ -11,6 +11,7 @@ import base64
 import hashlib
 import io
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +66,10 @@ def cut_fonts(app: Sphinx, exception: Exception | None) -> None:
         if static not in path.parents
     ]
     characters = signs(pages)
+    # Cutting takes seconds, and an edit of prose seldom needs another character.
+    store = Path(app.doctreedir, "fonts")
     if characters:
-        cut(OWN / MATH_FONT, characters, static / MATH_FONT)
+        cut_once(OWN / MATH_FONT, characters, static / MATH_FONT, store)
     # The theme's scripts show a few icons of their own.
     scripts = [
         path.read_text(encoding="utf-8")
@@ -77,7 +80,7 @@ def cut_fonts(app: Sphinx, exception: Exception | None) -> None:
     styles, icons = keep_icons(sheet, names)
     (static / ICON_STYLES).write_text(styles, encoding="utf-8")
     for font in (THEME / ICON_FONTS).glob("*.woff2"):
-        cut(font, icons, static / ICON_FONTS / font.name)
+        cut_once(font, icons, static / ICON_FONTS / font.name, store)
 
 
 def signs(pages: list[str]) -> set[str]:
@@ -121,6 +124,25 @@ def cut(font: Path, characters: set[str], smaller: Path) -> None:
     subset.save_font(opened, str(smaller), options)
 
 
+def cut_once(font: Path, characters: set[str], smaller: Path, store: Path) -> None:
+    """Do as `cut` does, or copy what an earlier build cut for the same characters.
+
+    Args:
+        font: the whole font.
+        characters: what stays in it.
+        smaller: the file to write.
+        store: the folder that keeps what was cut, made if need be.
+    """
+    digest = hashlib.sha256(font.read_bytes() + "".join(sorted(characters)).encode())
+    kept = store / f"{digest.hexdigest()}{font.suffix}"
+    if not kept.exists():
+        store.mkdir(parents=True, exist_ok=True)
+        half = kept.with_suffix(".part")  # a build that is stopped leaves no half font
+        cut(font, characters, half)
+        half.replace(kept)
+    shutil.copyfile(kept, smaller)
+
+
 def as_webp(png: bytes) -> bytes | None:
     """Return a heavy picture as WebP: drawings as they are, photographs nearly so.
 
@@ -150,11 +172,13 @@ def _with_light_pictures(render: Any) -> Any:
 
     def render_image(self: Any, data: Any) -> list[nodes.Element]:
         images: list[nodes.Element] = render(self, data)
-        light = None
-        if data.mime_type == "image/png":
-            light = as_webp(base64.b64decode(data.content))
+        if data.mime_type != "image/png":
+            return images
+        png = base64.b64decode(data.content)
+        name = f"{hashlib.sha256(png).hexdigest()}.webp"
+        kept = Path(self.config.output_folder, name)  # by an earlier build
+        light = kept.read_bytes() if kept.is_file() else as_webp(png)
         if light:
-            name = f"{hashlib.sha256(light).hexdigest()}.webp"
             uri = self.write_file([name], light, overwrite=False, exists_ok=True)
             for image in images:
                 image["uri"] = uri

@@ -30,7 +30,7 @@ from course_utils.exercises import (
 
 # --- resnet.count ---------------------------------------------------------------------
 
-_READ, _MIDDLE = 256, 128
+_READ, _MIDDLE = 96, 48
 _MAIN = ((1, _READ, _MIDDLE), (3, _MIDDLE, _MIDDLE), (1, _MIDDLE, 4 * _MIDDLE))
 _SIDE = ((1, _READ, 4 * _MIDDLE),)
 
@@ -97,7 +97,7 @@ count = Exercise(
             "counts the normalizations",
             _counts_normalization,
             hints=(
-                "The drawing shows two kinds of layers with parameters.",
+                "The block has two kinds of layers with parameters.",
                 "Behind each convolution stands a layer with numbers of its own.",
                 "Add what each of the four normalizations keeps for its channels.",
             ),
@@ -116,10 +116,10 @@ count = Exercise(
             "counts the projection",
             _counts_projection,
             hints=(
-                "The drawing has two paths.",
+                "The block has two paths.",
                 "Where the shape changes, the shortcut is a convolution; here it is "
                 "normalized as well.",
-                "Add a 1×1 convolution from 256 to 512 channels and its normalization.",
+                "Add a 1×1 convolution from 96 to 192 channels and its normalization.",
             ),
         ),
         Rule(
@@ -129,7 +129,7 @@ count = Exercise(
                 "List the four convolutions first, then the normalizations.",
                 "Kernel side squared × channels in × filters, and a bias a filter; "
                 "four numbers a channel for a normalization.",
-                "256 → 128 (1×1), 128 → 128 (3×3), 128 → 512 (1×1), 256 → 512 (1×1).",
+                "96 → 48 (1×1), 48 → 48 (3×3), 48 → 192 (1×1), 96 → 192 (1×1).",
             ),
         ),
     ],
