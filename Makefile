@@ -1,7 +1,7 @@
 # Modern ConvNets: `make help` lists what can be made.
 
 PYTHON ?= python3
-JOBS ?= 2
+JOBS ?= 3
 BIN := .venv/bin
 READY := .venv/.ready
 EXTRAS := tensorflow,book,test

@@ -100,12 +100,14 @@ def test_the_librarys_nets_are_timed_in_one_run_with_ours(monkeypatch):
     assert asked == ["ours", "its", "its", "ours"]
 
 
-def test_measured_tables_are_shown_below_their_provenance():
+def test_measured_tables_are_shown_with_where_they_come_from():
+    plain = {"title": "Nets", "columns": ["Net", "ms"], "rows": [["a", 2.5]]}
     content = {
         "provenance": {"date": "2026-01-02", "commit": ""},
-        "tables": [{"title": "Nets", "columns": ["Net", "ms"], "rows": [["a", 2.5]]}],
+        "tables": [plain, {**plain, "provenance": {"date": "2025-12-31"}}],
     }
-    facts, title, table = measurements.show(content)
-    assert facts.astext().split() == ["Date", "2026-01-02"]
+    title, facts, table, _, own, _ = measurements.show(content)
     assert title.astext() == "Nets"
+    assert facts.astext().split() == ["Date", "2026-01-02"]
     assert isinstance(table, nodes.table)
+    assert own.astext().split() == ["Date", "2025-12-31"]

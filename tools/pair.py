@@ -207,7 +207,7 @@ def result_rows() -> list[str]:
     wanted = {
         "Grad-CAM, ours": "Grad-CAM of 4 images, `course_utils`",
         "Grad-CAM, tf-keras-vis": "the same, tf-keras-vis",
-        "import course_utils, NumPy included": "`import course_utils`",
+        "import course_utils, NumPy included": "`import course_utils, numpy`",
     }
     found = {
         row[0]: (wanted[row[0]], row[1], table["provenance"]["hardware"])

@@ -32,10 +32,11 @@ class Measurements(SphinxDirective):
 
 
 def show(content: dict[str, Any]) -> list[nodes.Node]:
-    """Return measured tables, below what their numbers come from."""
-    shown: list[nodes.Node] = [_provenance(content["provenance"])]
+    """Return measured tables, each below what its numbers come from."""
+    shown: list[nodes.Node] = []
     for table in content["tables"]:
         shown.append(nodes.rubric(text=table["title"]))
+        shown.append(_provenance(table.get("provenance") or content["provenance"]))
         shown.append(_table(table["columns"], table["rows"]))
     return shown
 
