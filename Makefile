@@ -1,6 +1,7 @@
 # Modern ConvNets: `make help` lists what can be made.
 
 PYTHON ?= python3
+# One more than two cores: a test often waits, for a kernel or another program.
 JOBS ?= 3
 BIN := .venv/bin
 READY := .venv/.ready
