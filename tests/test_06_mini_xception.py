@@ -325,12 +325,25 @@ def test_the_recorded_runs_say_what_the_lesson_says():
     )
     assert len(mini.seeds) >= 3
     lowest = min(mini.metrics["test_accuracy"])
+    ends = {
+        record.name: [run["curves"]["val_accuracy"][-1] for run in record.runs]
+        for record in (mini, plain, augmented)
+    }
     for other in (plain, augmented):
+        assert len(other.seeds) >= 3
         best = max(other.metrics["test_accuracy"])
         assert lowest - best > 2 * np.sqrt(best * (1 - best) / 1000)
-        assert min(run["curves"]["val_accuracy"][-1] for run in mini.runs) > 0.78
-        assert all(0.68 < r["curves"]["val_accuracy"][-1] < 0.74 for r in other.runs)
-    assert max(augmented.metrics["test_accuracy"]) < min(plain.metrics["test_accuracy"])
+        assert min(ends[mini.name]) > max(ends[other.name])
+    # The figure's text: about 80, about 72, and the augmented lower with a wide range.
+    means = [np.mean(ends[record.name]) for record in (mini, plain, augmented)]
+    assert 0.78 < means[0] < 0.82
+    assert 0.71 < means[1] < 0.74
+    assert means[2] < means[1]
+    assert np.ptp(ends[augmented.name]) > 2 * np.ptp(ends[plain.name])
+    # Lower on average, but not settled: the ranges overlap.
+    varied, unvaried = (r.metrics["test_accuracy"] for r in (augmented, plain))
+    assert np.mean(varied) < np.mean(unvaried)
+    assert max(varied) > min(unvaried)
     losses = [[r["curves"]["loss"][-1] for r in x.runs] for x in (plain, augmented)]
     assert min(losses[1]) > max(losses[0])
     assert {run["profile"] for run in plain.runs} == {"quick"}
