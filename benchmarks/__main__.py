@@ -251,14 +251,14 @@ def measure_lessons(only: Sequence[str] = ()) -> list[dict]:
             profile,
             f"{found['seconds']:.0f} s",
             f"{found['memory_mib']:,} MiB",
+            found["device"],
+            found["date"],
         ]
         for path in lessons
         for profile, found in sorted(times["lessons"].get(path.stem, {}).items())
-        if found["device"] == device
     ]
-    columns = ["Lesson", "Profile", "All cells", "Peak memory"]
-    title = f"Lessons, each alone, on {device}"
-    return [{"title": title, "columns": columns, "rows": rows}]
+    columns = ["Lesson", "Profile", "All cells", "Peak memory", "Device", "Date"]
+    return [{"title": "Lessons, each alone", "columns": columns, "rows": rows}]
 
 
 def measure_book() -> list[dict]:
@@ -300,14 +300,18 @@ def main(arguments: list[str] | None = None) -> int:
     target = RESULTS / "benchmarks.json"
     old = json.loads(target.read_text()) if target.exists() else {"tables": []}
     tables = {table["part"]: table for table in old["tables"]}
+    # Asked before anything is written: the tables themselves make the tree dirty.
+    conditions = provenance(
+        [*parts, *(["--only", *chosen.only] if chosen.only else [])]
+    )
     for part in parts:
         print(f"Measuring: {part}", flush=True)
         options = {"only": chosen.only} if part == "lessons" else {}
         for table in globals()[f"measure_{part}"](**options):
-            tables[part] = {"part": part, **table, "provenance": provenance(parts)}
+            tables[part] = {"part": part, **table, "provenance": conditions}
         # After each part, so that a run that is stopped keeps what it has.
         written = {
-            "provenance": provenance(parts),
+            "provenance": conditions,
             "tables": [tables[name] for name in PARTS if name in tables],
         }
         target.write_text(json.dumps(written, indent=2, ensure_ascii=False) + "\n")

@@ -259,6 +259,28 @@ def test_a_font_is_cut_again_only_for_other_characters(tmp_path, monkeypatch):
     assert len(asked) == 3
 
 
+def test_what_is_made_once_is_whole_or_not_there(tmp_path):
+    def fail(half):
+        half.write_bytes(b"ha")
+        raise OSError("stopped")
+
+    kept = tmp_path / "store" / "file"
+    with pytest.raises(OSError, match="stopped"):
+        weight.once(kept, fail)
+    assert list(kept.parent.iterdir()) == []
+    for content in (b"first", b"second"):
+        weight.once(kept, lambda half, made=content: half.write_bytes(made))
+    assert kept.read_bytes() == b"first"
+
+
+def test_a_file_has_another_name_when_the_way_to_it_changes():
+    ways = (weight.cut, weight.as_webp)
+    names = {weight.name_of(b"the same", way, "pillow") for way in ways}
+    names |= {weight.name_of(b"another", weight.cut, "pillow")}
+    names |= {weight.name_of(b"the same", weight.cut, "numpy")}
+    assert len(names) == 4
+
+
 def png(pixels):
     stored = io.BytesIO()
     Image.fromarray(pixels).save(stored, "PNG")

@@ -196,16 +196,21 @@ def result_rows() -> list[str]:
         )
     ]
     race = {
-        path.stem: json.loads(path.read_text("utf-8"))["runs"][0]
+        path.stem: json.loads(path.read_text("utf-8"))["runs"]
         for path in (ROOT / "results" / "cifar10_ten_minutes").glob("*.json")
     }
-    shares = {name: 100 * run["metrics"]["test_accuracy"] for name, run in race.items()}
+    shares = {
+        name: 100 * sum(run["metrics"]["test_accuracy"] for run in runs) / len(runs)
+        for name, runs in race.items()
+    }
     best = max(share for name, share in shares.items() if name != "modern_cpu")
+    fewest = min(map(len, race.values()))
+    seeds = "one seed each" if fewest == 1 else f"means of {fewest} seeds or more"
     rows.append(
         (
             "CIFAR-10 after ten minutes of training: our recipe, the best classic one",
-            f"{shares['modern_cpu']:.1f} and {best:.1f} % right (one seed each)",
-            race["modern_cpu"]["hardware"],
+            f"{shares['modern_cpu']:.1f} and {best:.1f} % right ({seeds})",
+            race["modern_cpu"][0]["hardware"],
         )
     )
     quick = [

@@ -226,9 +226,9 @@ def _free() -> float:
 
 def _usual_time(profile: str) -> str:
     return {
-        "smoke": "each usually takes 10 to 30 seconds",
-        "quick": "each usually takes 1 to 2 minutes on two cores",
-        "full": "each usually takes 5 to 10 minutes on a GPU",
+        "smoke": "each usually takes less than 30 seconds on two cores",
+        "quick": "each takes up to 4 minutes on two cores",
+        "full": "how long each takes on a GPU has not been measured yet",
     }[profile]
 
 

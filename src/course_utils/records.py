@@ -110,7 +110,7 @@ class Record:
             f"pixels, {budget}, {which} {seeds}, "
             f"{hardware}, {versions}, {when}, {minutes:.1f} minutes in all; "
             f"data {self.data['name']} ({self.data['source']}, SHA-256 "
-            f"{self.data['sha256'][:12]}…); command: {command}"
+            f"{self.data['sha256'][:12]}…); to repeat: {command}"
         )
 
     def __repr__(self) -> str:

@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import inspect
 import io
 import re
 import shutil
+import tempfile
+from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +128,30 @@ def cut(font: Path, characters: set[str], smaller: Path) -> None:
     subset.save_font(opened, str(smaller), options)
 
 
+def once(kept: Path, make: Callable[[Path], None]) -> Path:
+    """Make a file unless an earlier build did: whole, or not at all.
+
+    Args:
+        kept: the file; its name says all that its content depends on.
+        make: writes the file whose path it gets.
+    """
+    if not kept.exists():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=kept.parent) as folder:
+            half = Path(folder, kept.name)
+            make(half)
+            half.replace(kept)
+    return kept
+
+
+def name_of(content: bytes, way: Callable[..., Any], library: str) -> str:
+    """Return a digest of what is changed, how, and by which library."""
+    version = metadata.version(library)
+    return hashlib.sha256(
+        content + inspect.getsource(way).encode() + version.encode()
+    ).hexdigest()
+
+
 def cut_once(font: Path, characters: set[str], smaller: Path, store: Path) -> None:
     """Do as `cut` does, or copy what an earlier build cut for the same characters.
 
@@ -133,14 +161,9 @@ def cut_once(font: Path, characters: set[str], smaller: Path, store: Path) -> No
         smaller: the file to write.
         store: the folder that keeps what was cut, made if need be.
     """
-    digest = hashlib.sha256(font.read_bytes() + "".join(sorted(characters)).encode())
-    kept = store / f"{digest.hexdigest()}{font.suffix}"
-    if not kept.exists():
-        store.mkdir(parents=True, exist_ok=True)
-        half = kept.with_suffix(".part")  # a build that is stopped leaves no half font
-        cut(font, characters, half)
-        half.replace(kept)
-    shutil.copyfile(kept, smaller)
+    wanted = font.read_bytes() + "".join(sorted(characters)).encode()
+    kept = store / f"{name_of(wanted, cut, 'fonttools')}{font.suffix}"
+    shutil.copyfile(once(kept, lambda half: cut(font, characters, half)), smaller)
 
 
 def as_webp(png: bytes) -> bytes | None:
@@ -175,9 +198,12 @@ def _with_light_pictures(render: Any) -> Any:
         if data.mime_type != "image/png":
             return images
         png = base64.b64decode(data.content)
-        name = f"{hashlib.sha256(png).hexdigest()}.webp"
-        kept = Path(self.config.output_folder, name)  # by an earlier build
-        light = kept.read_bytes() if kept.is_file() else as_webp(png)
+        store = Path(self.renderer.sphinx_env.doctreedir, "pictures")
+        name = f"{name_of(png, as_webp, 'pillow')}.webp"
+        # An empty file stands for a picture that is better left as it is.
+        light = once(
+            store / name, lambda half: half.write_bytes(as_webp(png) or b"")
+        ).read_bytes()
         if light:
             uri = self.write_file([name], light, overwrite=False, exists_ok=True)
             for image in images:
