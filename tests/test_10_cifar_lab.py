@@ -10,7 +10,7 @@ import pytest
 from lesson_code import SEEDS, cells_of, each_seed
 from scipy import stats
 
-from course_utils import fit, load, nets, recipes
+from course_utils import fit, load, nets, recipes, records
 
 import keras  # isort: skip
 
@@ -273,3 +273,35 @@ def test_the_repaired_net_learns_more_than_the_one_that_was_found(data):
     }
     for (found, _), (repaired, _) in zip(*learned.values(), strict=True):
         assert repaired > found
+
+
+# --- Recorded runs --------------------------------------------------------------------
+
+
+def test_the_recorded_race_ends_as_the_lesson_says():
+    """Replace these claims, and the lesson's words, when other runs are recorded."""
+    race = {
+        name.rpartition("/")[2]: records.load(name)
+        for name in records.names()
+        if name.startswith("cifar10_ten_minutes/")
+    }
+    score = {name: r.metrics["test_accuracy"] for name, r in race.items()}
+    passes = {name: len(r.runs[0]["curves"]["loss"]) for name, r in race.items()}
+    (shallow,) = (name for name in race if name.endswith("shallow"))
+    (xception,) = (name for name in race if name.endswith("xception"))
+    found = set(race) - {"modern_cpu", shallow, xception}
+    assert len(found) == 2
+    # The order of the bars.
+    assert min(score["modern_cpu"]) > max(score[shallow]) + 0.2
+    for name in found:
+        assert min(score[shallow]) > max(score[name])
+        assert min(score[name]) > max(score[xception]) + 0.2
+    # Not by seeing more: as many passes as the shallow network.
+    assert passes["modern_cpu"] == passes[shallow]
+    # Guessing on the test images, not so on those of the one pass that it began.
+    assert passes[xception] == 1
+    assert max(score[xception]) == 0.1
+    assert min(run["curves"]["accuracy"][-1] for run in race[xception].runs) > 0.3
+    for record in race.values():
+        assert len(record.seeds) == 1
+        assert record.recipe["minutes"] == 10
