@@ -177,7 +177,7 @@ def trained(lesson, needs_real_images):
     """Accuracies on the test pictures, one row a seed: as they are, and moved by 2."""
     needs_real_images(lesson.data)
     data = lesson.data
-    images, labels = data.x_train[:320], data.y_train[:320]
+    images, labels = data.x_train[:240], data.y_train[:240]
     kinds = {"dense": nets.dense_classifier, "convnet": nets.small_convnet}
     found = {}
     still, y = data.x_test, data.y_test
@@ -188,7 +188,7 @@ def trained(lesson, needs_real_images):
             order = lesson.shuffled if way == "shuffled" else lambda x: x
             model = build(augmentation=changes)
             rows = found[f"{name}, {way}"] = []
-            for _ in each_trained(model, order(images), labels, batch_size=20):
+            for _ in each_trained(model, order(images), labels, batch_size=15):
                 row = [lesson.accuracies([model], order(still), y)[0]]
                 if way != "shuffled":
                     row.append(lesson.accuracies([model], moved, np.tile(y, 2))[0])
@@ -309,7 +309,7 @@ def test_schedules_agree_at_a_good_rate_and_save_no_bad_one(lesson, needs_real_i
         follow = keras.callbacks.LearningRateScheduler(
             lambda epoch: float(rate * factor(epoch))
         )
-        options = {"epochs": 6, "batch_size": 64, "verbose": 0}
+        options = {"epochs": 4, "batch_size": 64, "verbose": 0}
         model.fit(data.x_train, data.y_train, callbacks=[follow], **options)
         return lesson.accuracies([model], data.x_validation, data.y_validation)[0]
 

@@ -31,6 +31,7 @@ def seeded_as_in_a_lesson():
 
 
 ANSWERS = [a for path in solutions_of.files() for a in solutions_of.answers(path)]
+CANONICAL = {a.exercise: a for a in ANSWERS if a.right == "canonical"}
 RIGHT = [answer for answer in ANSWERS if answer.right]
 WRONG = [answer for answer in ANSWERS if answer.wrong]
 EXERCISES = sorted(checks.every())
@@ -129,7 +130,7 @@ def test_the_first_hint_gives_no_line_of_the_solution_away(answer):
 @cache
 def revealing_parts(name):
     """Return what a first hint must not say: expressions, or the answer itself."""
-    source = solutions_of.canonical_answers()[name].source
+    source = CANONICAL[name].source
     parts = set()
     for line in solutions_of._code_lines(source):
         if line.startswith(("def ", "class ", "@", "import ", "from ")):
@@ -138,7 +139,7 @@ def revealing_parts(name):
         parts.add(line)
         parts.add(re.split(r"^return|(?<![=<>!])=(?!=)", line, maxsplit=1)[-1])
     if checks.find(name).kind in ("number", "choice"):
-        value = handed_in(solutions_of.canonical_answers()[name])
+        value = handed_in(CANONICAL[name])
         parts |= {str(value)} if isinstance(value, str) else {f"{value:,}", str(value)}
         return {part for part in parts if len(part) > 2}
     return {part for part in parts if len(part) >= 8}
@@ -320,7 +321,7 @@ def never_correct(name, value):
 
 
 def right_of(name):
-    return handed_in(solutions_of.canonical_answers()[name])
+    return handed_in(CANONICAL[name])
 
 
 VALUES = {

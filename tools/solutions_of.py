@@ -20,6 +20,7 @@ import re
 import tokenize
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -246,6 +247,7 @@ def _code_lines(source: str) -> list[str]:
     ]
 
 
+@cache
 def secrets() -> dict[str, set[str]]:
     """Return what must not be found outside of `solutions/`, by exercise.
 
