@@ -7,6 +7,13 @@ from pathlib import Path
 import pytest
 
 
+def pytest_configure():
+    """Let kernels and tests, in whatever folder they run, mean the same mirror."""
+    from run_lessons import make_mirror_absolute
+
+    make_mirror_absolute()
+
+
 def failed_cell(notebook, fallback: int) -> int:
     """Return the position of the cell that failed, from 0."""
     for index, cell in enumerate(notebook.cells):

@@ -1,6 +1,6 @@
 """Measure what the course promises, and write the tables of the book's appendix.
 
-    python -m benchmarks              everything (more than an hour on two cores)
+    python -m benchmarks              everything (about two hours on two cores)
     python -m benchmarks lessons      only these: package, checks, nets, pipelines,
                                       transfer, heat_maps, lessons, book
     python -m benchmarks lessons --only 06 07    of the lessons, only these
@@ -262,7 +262,7 @@ def measure_lessons(only: Sequence[str] = ()) -> list[dict]:
 
 
 def measure_book() -> list[dict]:
-    """A cold `make book` in a fresh clone, then warm, then after an edit of prose."""
+    """In a fresh clone: a cold `make book`, warm ones, and `make test`."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         clone = Path(folder) / "course"
@@ -272,6 +272,7 @@ def measure_book() -> list[dict]:
             ("cold make book, environment made", ["make", "book"]),
             ("make book again, nothing changed", ["make", "book"]),
             ("make book after an edit of prose", ["make", "book"]),
+            ("make test, environment made", ["make", "test"]),
         ]
         for label, command in steps:
             if "edit" in label:
@@ -284,7 +285,7 @@ def measure_book() -> list[dict]:
             subprocess.run(command, cwd=clone, check=True, stdout=subprocess.DEVNULL)
             rows.append([label, f"{time.perf_counter() - started:.0f} s"])
         shutil.rmtree(clone / ".venv", ignore_errors=True)
-    return [{"title": "Book", "columns": ["Step", "Time"], "rows": rows}]
+    return [{"title": "Book and tests", "columns": ["Step", "Time"], "rows": rows}]
 
 
 def main(arguments: list[str] | None = None) -> int:

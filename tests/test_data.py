@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import http.server
 import io
 import os
 import socket
@@ -24,6 +25,7 @@ from course_utils.data import DataError, DataUnavailable, load
 
 CIFAR = data._SPECS["cifar10"].layout.class_names
 REACHABLE = data._reachable  # each test has a stand-in for it
+CONNECT, FETCH = socket.create_connection, data._fetch
 SMALL = {"train": 20, "validation": 10, "test": 10}
 
 
@@ -835,6 +837,60 @@ def test_a_download_that_breaks_off_leaves_nothing(monkeypatch, tmp_path, failur
         assert dataset.source == "stand-in"
         assert "no route" in dataset.provenance
     assert leftovers(tmp_path / "cache") == []
+
+
+@pytest.fixture
+def served(monkeypatch):
+    """Serve one file on this machine; each download of the course goes there."""
+    answer = {"content": b"", "announced": 0}
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Length", str(answer["announced"]))
+            self.end_headers()
+            self.wfile.write(answer["content"])
+
+        def log_message(self, *arguments):
+            pass
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_port}/mnist.npz"
+    monkeypatch.setattr(socket, "create_connection", CONNECT)
+    monkeypatch.setattr(data, "_reachable", lambda host: True)
+    # Without this, a proxy of the machine would be asked for its own address.
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr(
+        data,
+        "_fetch",
+        lambda url, digest, folder: FETCH(address, answer["digest"], folder),
+    )
+    yield answer
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("damage", ["none", "wrong", "cut short"])
+def test_keras_own_download_is_kept_only_if_it_is_whole(served, tmp_path, damage):
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays())
+    good = buffer.getvalue()
+    served["digest"] = hashlib.sha256(good).hexdigest()
+    served["announced"] = len(good)
+    served["content"] = {
+        "none": good,
+        "wrong": good[:-1] + bytes([good[-1] ^ 1]),
+        "cut short": good[: len(good) // 2],
+    }[damage]
+    dataset = load("mnist", **SMALL)
+    if damage == "none":
+        assert dataset.source == "download"
+        assert leftovers(tmp_path / "cache") == ["mnist.npz"]
+    else:
+        assert dataset.source == "stand-in"
+        assert "127.0.0.1" in dataset.provenance
+        assert leftovers(tmp_path / "cache") == []
 
 
 def test_keras_get_file_is_called_with_a_checksum_and_a_time_limit(

@@ -123,6 +123,39 @@ def test_gradient_of_a_shared_output_adds_up_over_its_branches():
     np.testing.assert_allclose(inner["relu"][1], d_sum, **TOLERANCE)
 
 
+def test_gradients_of_a_convolution_equal_those_in_double_precision():
+    rng = np.random.default_rng(0)
+    inputs = keras.Input((5, 4, 2))
+    maps = layers.Conv2D(3, 3, activation="tanh", name="conv")(inputs)
+    flat = layers.Flatten()(maps)
+    model = keras.Model(inputs, layers.Dense(2, name="dense")(flat))
+    weights = [rng.normal(size=w.shape).astype("float32") for w in model.get_weights()]
+    model.set_weights(weights)
+    x, y = rng.normal(size=(3, 5, 4, 2)).astype("float32"), rng.normal(size=(3, 2))
+
+    def loss(parts):
+        kernel, bias, dense, offset = parts
+        windows = np.lib.stride_tricks.sliding_window_view(x, (3, 3), axis=(1, 2))
+        maps = np.tanh(np.einsum("nhwcij,ijcf->nhwf", windows, kernel) + bias)
+        out = maps.reshape(3, -1) @ dense + offset
+        return ((out - y.astype("float32")) ** 2).mean()
+
+    # A derivative by an imaginary step has no rounding error of a difference
+    # (Squire and Trapp, 1998).
+    exact = []
+    for number, weight in enumerate(weights):
+        gradient = np.empty(weight.shape)
+        for place in np.ndindex(weight.shape):
+            parts = [part.astype("complex128") for part in weights]
+            parts[number][place] += 1e-30j
+            gradient[place] = loss(parts).imag / 1e-30
+        exact.append(gradient)
+    value, found = gradients.weight_gradients(model, x, y, "mse")
+    assert value == pytest.approx(float(loss(weights)), rel=1e-5)
+    for ours, theirs in zip(found.values(), exact, strict=True):
+        np.testing.assert_allclose(ours, theirs, **TOLERANCE)
+
+
 @pytest.mark.parametrize("training", [False, True])
 def test_no_gradient_moves_the_model(training):
     model = branched_model()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -141,6 +142,34 @@ def test_an_unknown_backend_is_named(course, monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "theano")
     with pytest.raises(SystemExit, match=r"KERAS_BACKEND.*'theano'"):
         key(course)
+
+
+def test_the_usual_time_is_the_one_that_was_measured(tmp_path):
+    two = ["00_a", "01_b"]
+    assert "not been measured yet" in run_lessons.usual_time(two, "quick", tmp_path)
+    (tmp_path / "results").mkdir()
+    found = {"quick": {"seconds": 90.0, "device": "CPU (2 cores)"}}
+    path = tmp_path / "results" / "lesson_times.json"
+    path.write_text(json.dumps({"lessons": {"00_a": found}}))
+    words = run_lessons.usual_time(two, "quick", tmp_path)
+    assert "took 90 s on CPU (2 cores) (1 not measured yet)" in words
+    path.write_text(json.dumps({"lessons": {"00_a": found, "01_b": found}}))
+    assert run_lessons.usual_time(two, "quick", tmp_path).endswith(
+        "took 3 minutes on CPU (2 cores)"
+    )
+    assert "not been measured yet" in run_lessons.usual_time(two, "full", tmp_path)
+
+
+def test_a_relative_mirror_means_the_same_in_every_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("COURSE_DATA", os.pathsep.join(["data", "~/more", "/most"]))
+    run_lessons.make_mirror_absolute()
+    here = [str(tmp_path / "data"), str(tmp_path / "home" / "more"), "/most"]
+    assert os.environ["COURSE_DATA"].split(os.pathsep) == here
+    monkeypatch.setenv("COURSE_DATA", "")
+    run_lessons.make_mirror_absolute()
+    assert os.environ["COURSE_DATA"] == ""
 
 
 def test_conditions_agree_with_what_setup_finds(monkeypatch):

@@ -20,7 +20,8 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.mark.notebook
-def test_a_failed_notebook_is_reported_with_cell_and_heading(tmp_path):
+@pytest.mark.parametrize("parallel", [[], ["-n", "2"]], ids=["alone", "in parallel"])
+def test_a_failed_notebook_is_reported_with_cell_and_heading(tmp_path, parallel):
     cells = [
         new_markdown_cell("# A title\n\n## The broken part"),
         new_code_cell("1 + 1"),
@@ -32,7 +33,7 @@ def test_a_failed_notebook_is_reported_with_cell_and_heading(tmp_path):
     command = [sys.executable, "-m", "pytest", "--nbmake", "-p", "conftest"]
     command += ["-p", "no:cacheprovider", "-c", str(ROOT / "pyproject.toml")]
     done = subprocess.run(
-        [*command, str(notebook)],
+        [*command, *parallel, str(notebook)],
         capture_output=True,
         text=True,
         cwd=ROOT,

@@ -168,7 +168,7 @@ def run_lessons(
     jobs = min(jobs or _jobs(now), len(todo))
     print(
         f"Executing {len(todo)} of {len(paths)} lessons, {jobs} at a time: "
-        f"{_usual_time(now.profile)}.",
+        f"{usual_time([lesson.name for lesson in todo], now.profile, root)}.",
         flush=True,
     )
     failures = []
@@ -224,12 +224,34 @@ def _free() -> float:
     return float(psutil.virtual_memory().available)
 
 
-def _usual_time(profile: str) -> str:
-    return {
-        "smoke": "each usually takes less than 30 seconds on two cores",
-        "quick": "each takes up to 4 minutes on two cores",
-        "full": "how long each takes on a GPU has not been measured yet",
-    }[profile]
+def make_mirror_absolute() -> None:
+    """Write each folder of COURSE_DATA in full: kernels run in the lessons' folder."""
+    folders = filter(None, os.environ.get("COURSE_DATA", "").split(os.pathsep))
+    written = [os.path.abspath(os.path.expanduser(folder)) for folder in folders]
+    if written:
+        os.environ["COURSE_DATA"] = os.pathsep.join(written)
+
+
+def usual_time(names: list[str], profile: str, root: Path = ROOT) -> str:
+    """Return in words how long lessons took when `make bench` measured them alone.
+
+    Args:
+        names: file names of lessons, without ending.
+        profile: "smoke", "quick" or "full".
+        root: the folder of the course.
+    """
+    path = root / "results" / "lesson_times.json"
+    times = json.loads(path.read_text())["lessons"] if path.exists() else {}
+    found = [times.get(name, {}).get(profile) for name in names]
+    known = [one for one in found if one]
+    if not known:
+        return "how long they take has not been measured yet"
+    seconds = sum(one["seconds"] for one in known)
+    length = f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} minutes"
+    words = f"one after the other they took {length} on {known[0]['device']}"
+    if len(known) < len(names):
+        words += f" ({len(names) - len(known)} not measured yet)"
+    return words
 
 
 def _execute_all(todo: list[Lesson], jobs: int) -> Any:
@@ -422,6 +444,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--again", action="store_true", help="execute cached ones too")
     parser.add_argument("--jobs", type=int, help="how many at once")
     options = parser.parse_args(arguments)
+    make_mirror_absolute()
     try:
         paths = find(options.lessons) if options.lessons else None
         run_lessons(paths, again=options.again, jobs=options.jobs)

@@ -220,6 +220,8 @@ _TRIVIAL = re.compile(
     r"|super\(\)\.__init__\(|for _ in range\(|\w+ = keras\.Input\()"
 )
 _LONG, _SHORT = 30, 12
+# A number that is worked out in one line, however short: it is all of the answer.
+_WORKED_OUT = re.compile(r"answer = ([^\"']*\d[^\"']*[-+*/%][^\"']*)")
 
 
 def _dense(text: str) -> str:
@@ -252,8 +254,9 @@ def secrets() -> dict[str, set[str]]:
     """Return what must not be found outside of `solutions/`, by exercise.
 
     A secret is a line of a right answer with at least 30 characters, or two lines that
-    follow each other, both longer than a trivial one. White space is left out, so that
-    another indentation hides nothing. Lines of the lesson's own stub are no secret.
+    follow each other, both longer than a trivial one, or the formula of a number. White
+    space is left out, so that another indentation hides nothing. Lines of the lesson's
+    own stub are no secret.
     """
     stubs = {name: _dense(place.stub) for name, place in every_place().items()}
     found: dict[str, set[str]] = {}
@@ -269,6 +272,8 @@ def secrets() -> dict[str, set[str]]:
                 plain = bool(_TRIVIAL.match(line)) or dense in stub
                 if len(line) >= _LONG and not plain:
                     known.add(dense)
+                if worked_out := _WORKED_OUT.fullmatch(line):
+                    known.add(_dense(worked_out[1]))
                 if plain or len(dense) < _SHORT:
                     previous = ""
                     continue

@@ -71,6 +71,7 @@ def configure(app: Sphinx, config: Any) -> None:
     os.environ["COURSE_PROFILE"] = now.profile
     config.course_stamp = {
         "commit": course.commit(),
+        "conditions": now.words,
         "date": _today(),
         "version": version,
         "address": address,

@@ -513,9 +513,8 @@ def _second_moment_of_uniform() -> float:
 
 
 def _is_width(answer: float) -> None:
-    if (
-        answer < 0.5 or abs(answer - round(answer)) > 1e-6
-    ):  # 6 / 0.05² is not quite 2400
+    # The formula itself is off a whole number by a rounding error.
+    if answer < 0.5 or abs(answer - round(answer)) > 1e-6:
         raise Failure(f"{answer} is no number of inputs: expected a whole number.")
 
 
