@@ -20,6 +20,7 @@ import io
 import json
 import os
 import platform
+import re
 import shutil
 import statistics
 import subprocess
@@ -115,7 +116,17 @@ def measure_package() -> list[dict]:
         ]
         label = f"render shapes, {size}×{size}, one core"
         rows.append([label, f"{statistics.median(rates):,.0f} images/s"])
+    rows.append(["install cell of a learner's copy", f"{_install_seconds()} s"])
     return [{"title": "Package", "columns": ["What", "Median"], "rows": rows}]
+
+
+def _install_seconds() -> str:
+    """Return how long a bare environment takes to get the course, by its test."""
+    command = [sys.executable, "-m", "pytest", "-q", "tests/test_learner_copy.py"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    found = re.search(r"(\d+) s of them its install cell", done.stdout)
+    assert found, done.stdout
+    return found[1]
 
 
 def _python(code: str, **settings: str) -> str:
