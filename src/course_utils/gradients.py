@@ -61,6 +61,8 @@ def gradient_function(
 ) -> Callable[[Any], tuple[float, Any]]:
     """Return a function that gives `function`'s value and gradient at any `x`.
 
+    Taught in lesson 12.
+
     What `value_and_gradient` does once, ready to be called many times: the function is
     traced on the first call, and again only for another shape of `x`.
 
@@ -165,6 +167,8 @@ def weight_gradients(
     model: Any, x: Any, y: Any, loss: Any, *, training: bool = False
 ) -> tuple[float, dict[str, np.ndarray]]:
     """Return a model's loss on a batch, and its gradient in each trainable weight.
+
+    Taught in lesson 03.
 
     The model stays as it was: no weight and no running statistic moves.
 

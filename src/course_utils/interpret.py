@@ -101,6 +101,8 @@ def activations(
 ) -> dict[str, np.ndarray]:
     """Return what inner layers put out for images, at inference.
 
+    Taught in lesson 11.
+
     Args:
         model: a built Keras model; it stays as it was.
         images: shape (n, height, width, channels), as the model takes them.
@@ -152,6 +154,8 @@ def activations(
 def sparsity(maps: Any) -> tuple[float, float]:
     """Return how much of a stack of activations is zero, and how much of it is dead.
 
+    Taught in lesson 11.
+
     Args:
         maps: the output of a layer with ReLU for many images, shape (n, …, filters).
 
@@ -182,6 +186,8 @@ def grad_cam(
     layer: str | None = None,
 ) -> HeatMaps:
     """Return Grad-CAM heat maps: the maps of a layer, weighted by mean gradients.
+
+    Taught in lesson 13.
 
     Selvaraju et al. (2017): each map is weighted by the mean over its places of the
     gradient of the class's logit; the ReLU of the sum is enlarged to the image.
@@ -217,6 +223,8 @@ def hires_cam(
 ) -> HeatMaps:
     """Return HiResCAM heat maps: the maps of a layer times their own gradients.
 
+    Taught in lesson 13.
+
     Draelos and Carin (2020): gradient and map are multiplied place by place. Where
     global average pooling follows the layer, this equals Grad-CAM.
 
@@ -238,6 +246,8 @@ def hires_cam(
 
 def gradient(model: Any, images: Any, classes: Any = None) -> HeatMaps:
     """Return the size of the logit's gradient in each pixel, its largest channel.
+
+    Taught in lesson 13.
 
     Simonyan et al. (2014).
 
@@ -278,6 +288,8 @@ def smooth_grad(
     seed: int = 0,
 ) -> HeatMaps:
     """Return the mean gradient of noisy copies of each image, its largest channel.
+
+    Taught in lesson 13.
 
     Smilkov et al. (2017).
 
@@ -321,6 +333,8 @@ def integrated_gradients(
     steps: int = 32,
 ) -> HeatMaps:
     """Return integrated gradients: each pixel's part in the change of the logit.
+
+    Taught in lesson 13.
 
     Sundararajan et al. (2017): the gradient is averaged along the straight line from
     the baseline to the image, and multiplied with the way. Completeness: the sum over
@@ -366,6 +380,8 @@ def integrated_gradients(
 
 def overlay(images: Any, maps: Any, *, opacity: float = 0.5) -> np.ndarray:
     """Lay heat maps over images, each map from its own 0 to its own largest value.
+
+    Taught in lesson 13.
 
     Args:
         images: shape (n, height, width, channels), 0 to 255, gray or RGB.
@@ -467,6 +483,8 @@ def visualize(
     seed: int = 0,
 ) -> Visualizations:
     """Change noise by gradient ascent until it excites filters of a layer.
+
+    Taught in lesson 12.
 
     All filters are followed in one batch, each in an image of its own, and each step is
     as long for each image: its gradient is divided by its own root mean square. Erhan
@@ -575,6 +593,8 @@ def visualize(
 
 def color_basis(images: Any) -> np.ndarray:
     """Return how the colors of images vary together: a root of their covariance.
+
+    Taught in lesson 12.
 
     Noise that is multiplied with it has colors like those of the images.
 

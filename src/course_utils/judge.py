@@ -63,6 +63,8 @@ def deletion(
 ) -> Curves:
     """Replace the hottest pixels first and watch the probability of the class fall.
 
+    Taught in lesson 13.
+
     Petsiuk et al. (2018). A small area is good: what was hottest was needed.
 
     Args:
@@ -95,6 +97,8 @@ def insertion(
     fill: Any = None,
 ) -> Curves:
     """Show the hottest pixels first and watch the probability of the class rise.
+
+    Taught in lesson 13.
 
     Petsiuk et al. (2018). A large area is good: what was hottest is enough.
 
@@ -182,6 +186,8 @@ def _probabilities(outputs: Any, classes: np.ndarray) -> np.ndarray:
 def pointing_game(maps: Any, masks: Any, *, tolerance: int = 0) -> np.ndarray:
     """Tell for each image whether the hottest pixel lies on the object.
 
+    Taught in lesson 13.
+
     Zhang et al. (2018). Of several hottest pixels the first counts.
 
     Args:
@@ -214,6 +220,8 @@ def pointing_game(maps: Any, masks: Any, *, tolerance: int = 0) -> np.ndarray:
 
 def randomized(model: Any, layers: int | None = None, *, seed: int = 0) -> Any:
     """Return a copy of a model whose last layers have lost what they learned.
+
+    Taught in lesson 13.
 
     Adebayo et al. (2018): the weights of each layer are shuffled, so that their
     distribution stays. A heat map that looks the same for this copy does not show what
@@ -256,6 +264,8 @@ def randomized(model: Any, layers: int | None = None, *, seed: int = 0) -> Any:
 def similarity(maps: Any, others: Any) -> np.ndarray:
     """Return the rank correlation of two heat maps of each image.
 
+    Taught in lesson 13.
+
     Spearman's, from SciPy: 1 for the same order of the pixels, about 0 for maps that
     have nothing to do with each other.
 
@@ -285,6 +295,8 @@ def similarity(maps: Any, others: Any) -> np.ndarray:
 def edges(images: Any, *, blur: float = 2.0) -> interpret.HeatMaps:
     """Return where an image has edges: an opponent that knows nothing of a net.
 
+    Taught in lesson 13.
+
     Args:
         images: shape (n, height, width, channels).
         blur: the standard deviation of the Gaussian derivative, in pixels.
@@ -309,6 +321,8 @@ def edges(images: Any, *, blur: float = 2.0) -> interpret.HeatMaps:
 
 def random_maps(images: Any, *, seed: int = 0) -> interpret.HeatMaps:
     """Return heat maps of noise: the opponent that everyone should beat.
+
+    Taught in lesson 13.
 
     Args:
         images: shape (n, height, width, channels).
