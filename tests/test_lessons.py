@@ -296,6 +296,54 @@ def test_each_exercise_has_a_stub_a_check_and_a_box(path):
         assert len(re.findall(r"<summary>Hint [123]", box)) == 3
 
 
+def stub_faults(source):
+    """Return what a stub leaves out, in words: a type, or what it is about."""
+    tree = ast.parse(source)
+    faults = []
+    for node in tree.body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            faults += [] if ast.get_docstring(node) else [f"{node.name}: no docstring"]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            given = node.args
+            named = [*given.posonlyargs, *given.args, *given.kwonlyargs]
+            named += filter(None, [given.vararg, given.kwarg])
+            faults += [
+                f"{node.name}: no type of {argument.arg}"
+                for argument in named
+                if argument.annotation is None and argument.arg != "self"
+            ]
+            faults += [] if node.returns else [f"{node.name}: no type of its result"]
+    return faults
+
+
+@by_name(LESSONS)
+def test_each_stub_has_types_and_a_docstring(path):
+    for cell, _ in exercises(read(path)):
+        assert stub_faults(cell.source) == [], cell.metadata["exercise"]
+
+
+@pytest.mark.parametrize(
+    ("source", "wanted"),
+    [
+        ("answer = ...", []),
+        ('def f(n: int, *, m: int = 1) -> int:\n    """An int."""', []),
+        ('def f(n, m: int) -> int:\n    """An int."""', ["f: no type of n"]),
+        ('def f(*, n=1) -> int:\n    """An int."""', ["f: no type of n"]),
+        ('def f(*all) -> int:\n    """An int."""', ["f: no type of all"]),
+        ('def f(n: int):\n    """An int."""', ["f: no type of its result"]),
+        ("def f() -> int:\n    raise NotImplementedError", ["f: no docstring"]),
+        (
+            'class C:\n    """A layer."""\n    def call(self, x) -> int:\n        pass',
+            ["call: no type of x"],
+        ),
+        ("class C:\n    def call(self) -> int:\n        pass", ["C: no docstring"]),
+    ],
+)
+def test_what_a_stub_leaves_out_is_found(source, wanted):
+    assert stub_faults(source) == wanted
+
+
 @by_name([path for path in LESSONS if not path.stem.startswith("00")])
 def test_two_exercises_are_bugs_to_spot(path):
     notebook = read(path)

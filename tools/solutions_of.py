@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import ast
 import html
+import importlib
 import io
 import json
 import re
@@ -72,13 +73,18 @@ class Place:
 
 
 def run_cell(source: str, label: str) -> dict[str, Any]:
-    """Run a cell's code with the names that every lesson imports; return all names."""
+    """Run a cell's code with the names that lessons import; return all names."""
+    from collections.abc import Callable, Iterable
+
     import keras
     import numpy as np
     from keras import layers, ops
 
     names: dict[str, Any] = {"__name__": "__main__"}
     names.update(np=np, keras=keras, layers=layers, ops=ops)
+    names.update(Callable=Callable, Iterable=Iterable)
+    if re.search(r"\btf\.", source):
+        names["tf"] = importlib.import_module("tensorflow")
     exec(compile(source, label, "exec"), names)
     return names
 
@@ -216,7 +222,7 @@ def every_place() -> dict[str, Place]:
 
 # Lines that say nothing about an answer, wherever they stand.
 _TRIVIAL = re.compile(
-    r"^(def |class |@|import |from |#|pass$|else:|try:|return \w+$"
+    r"^(def |class |@|\) -> |import |from |#|pass$|else:|try:|return \w+$"
     r"|super\(\)\.__init__\(|for _ in range\(|\w+ = keras\.Input\()"
 )
 _LONG, _SHORT = 30, 12

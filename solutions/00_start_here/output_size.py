@@ -1,22 +1,22 @@
 # %% canonical right="canonical"
-def output_size(n, filter_size, stride=1, padding=0):
+def output_size(n: int, filter_size: int, stride: int = 1, padding: int = 0) -> int:
     return (n + 2 * padding - filter_size) // stride + 1
 
 
 # %% counts the places with a range right="counting"
-def output_size(n, filter_size, stride=1, padding=0):
+def output_size(n: int, filter_size: int, stride: int = 1, padding: int = 0) -> int:
     last = n + 2 * padding - filter_size
     return len(range(0, last + 1, stride))
 
 
 # %% asks Keras right="a library"
-def output_size(n, filter_size, stride=1, padding=0):
+def output_size(n: int, filter_size: int, stride: int = 1, padding: int = 0) -> int:
     padded = layers.ZeroPadding1D(padding)(keras.Input((n, 1)))
     return layers.Conv1D(1, filter_size, strides=stride)(padded).shape[1]
 
 
 # %% rounds with NumPy right="rounds with NumPy"
-def output_size(n, filter_size, stride=1, padding=0):
+def output_size(n: int, filter_size: int, stride: int = 1, padding: int = 0) -> int:
     return int(np.floor((n + padding + padding - filter_size) / stride)) + 1
 
 

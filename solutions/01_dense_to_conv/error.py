@@ -1,11 +1,15 @@
 # %% canonical right="canonical"
-def accuracy_and_error(labels, probabilities):
+def accuracy_and_error(
+    labels: np.ndarray, probabilities: np.ndarray
+) -> tuple[float, float]:
     accuracy = np.mean(np.argmax(probabilities, axis=1) == labels)
     return accuracy, np.sqrt(accuracy * (1 - accuracy) / len(labels))
 
 
 # %% from the spread of right and wrong right="other style"
-def accuracy_and_error(labels, probabilities):
+def accuracy_and_error(
+    labels: np.ndarray, probabilities: np.ndarray
+) -> tuple[float, float]:
     right = (probabilities.argmax(-1) == labels).astype(float)
     return right.mean(), right.std(ddof=1) / len(right) ** 0.5
 

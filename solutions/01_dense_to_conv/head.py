@@ -1,16 +1,22 @@
 # %% canonical right="canonical"
-def class_probabilities(features, num_classes):
+def class_probabilities(
+    features: keras.KerasTensor, num_classes: int
+) -> keras.KerasTensor:
     return layers.Dense(num_classes, activation="softmax")(features)
 
 
 # %% the softmax apart right="other style"
-def class_probabilities(features, num_classes):
+def class_probabilities(
+    features: keras.KerasTensor, num_classes: int
+) -> keras.KerasTensor:
     scores = layers.Dense(num_classes)(features)
     return ops.softmax(scores)
 
 
 # %% by its formula right="other style"
-def class_probabilities(features, num_classes):
+def class_probabilities(
+    features: keras.KerasTensor, num_classes: int
+) -> keras.KerasTensor:
     scores = layers.Dense(num_classes)(features)
     powers = ops.exp(scores - ops.max(scores, axis=1, keepdims=True))
     return powers / ops.sum(powers, axis=1, keepdims=True)

@@ -1,5 +1,5 @@
 # %% canonical right="canonical"
-def convolution_matrix(kernel, side):
+def convolution_matrix(kernel: np.ndarray, side: int) -> np.ndarray:
     size = len(kernel)
     maps = side - size + 1
     result = np.zeros((maps, maps, side, side))
@@ -10,7 +10,7 @@ def convolution_matrix(kernel, side):
 
 
 # %% convolves each image of one pixel right="other style"
-def convolution_matrix(kernel, side):
+def convolution_matrix(kernel: np.ndarray, side: int) -> np.ndarray:
     size = kernel.shape[0]
     pixels = np.eye(side * side).reshape(-1, side, side)
     windows = np.lib.stride_tricks.sliding_window_view(pixels, (size, size), (1, 2))
@@ -18,7 +18,7 @@ def convolution_matrix(kernel, side):
 
 
 # %% one weight at a time right="other style"
-def convolution_matrix(kernel, side):
+def convolution_matrix(kernel: np.ndarray, side: int) -> np.ndarray:
     size, maps = len(kernel), side - len(kernel) + 1
     result = np.zeros((maps * maps, side * side), dtype="float32")
     for position in range(maps * maps):

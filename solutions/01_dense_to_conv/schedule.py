@@ -1,10 +1,10 @@
 # %% canonical right="canonical"
-def schedule(epoch, rate):
+def schedule(epoch: int, rate: float) -> float:
     return 0.5 / (1 + epoch / 300)
 
 
 # %% from the rate of the epoch before right="other style"
-def schedule(epoch, rate):
+def schedule(epoch: int, rate: float) -> float:
     if epoch == 0:
         return 0.5
     return rate * (299 + epoch) / (300 + epoch)

@@ -1,12 +1,12 @@
 # %% canonical right="canonical"
-def best_network(results):
+def best_network(results: dict[str, list[float]]) -> tuple[str, float, float]:
     name = max(results, key=lambda entry: results[entry][1])
     loss, accuracy = results[name]
     return name, loss, accuracy
 
 
 # %% with a loop right="other style"
-def best_network(results):
+def best_network(results: dict[str, list[float]]) -> tuple[str, float, float]:
     best = None
     for name, (loss, accuracy) in results.items():
         if best is None or accuracy > best[2]:

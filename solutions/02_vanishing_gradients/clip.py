@@ -1,12 +1,12 @@
 # %% canonical right="canonical"
-def clip_gradients(grads, limit):
+def clip_gradients(grads: list[np.ndarray], limit: float) -> list[np.ndarray]:
     together = np.sqrt(sum(np.sum(g**2) for g in grads))
     factor = limit / max(together, limit)
     return [g * factor for g in grads]
 
 
 # %% one long vector right="other style"
-def clip_gradients(grads, limit):
+def clip_gradients(grads: list[np.ndarray], limit: float) -> list[np.ndarray]:
     length = np.linalg.norm(np.hstack([np.ravel(g) for g in grads]))
     if length <= limit:
         return list(grads)

@@ -1,5 +1,5 @@
 # %% canonical right="canonical"
-def build_stack(depth, units):
+def build_stack(depth: int, units: int) -> keras.Model:
     hidden = [
         layers.Dense(units, activation="relu", kernel_initializer="he_normal")
         for _ in range(depth)
@@ -9,7 +9,7 @@ def build_stack(depth, units):
 
 
 # %% functional, uniform, with layers of their own for the activations right="other style"
-def build_stack(depth, units):
+def build_stack(depth: int, units: int) -> keras.Model:
     pixels = keras.Input((28, 28, 1))
     signal = layers.Reshape((784,))(pixels)
     while depth:
@@ -19,7 +19,7 @@ def build_stack(depth, units):
 
 
 # %% subclassed, with the standard deviation written out right="other style"
-def build_stack(depth, units):
+def build_stack(depth: int, units: int) -> keras.Model:
     class Stack(keras.Model):
         def __init__(self):
             super().__init__()

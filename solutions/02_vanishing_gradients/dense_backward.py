@@ -1,12 +1,16 @@
 # %% canonical right="canonical"
-def dense_backward(delta, inputs, kernel):
+def dense_backward(
+    delta: np.ndarray, inputs: np.ndarray, kernel: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     h = 1 / (1 + np.exp(-(inputs @ kernel)))
     through = delta * h * (1 - h)
     return through @ kernel.T, inputs.T @ through
 
 
 # %% with keras.ops, on tensors right="other style"
-def dense_backward(delta, inputs, kernel):
+def dense_backward(
+    delta: np.ndarray, inputs: np.ndarray, kernel: np.ndarray
+) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     delta, inputs, kernel = map(ops.convert_to_tensor, (delta, inputs, kernel))
     out = ops.sigmoid(ops.matmul(inputs, kernel))
     arriving = delta * out * (1 - out)
@@ -15,7 +19,9 @@ def dense_backward(delta, inputs, kernel):
 
 
 # %% image by image right="other style"
-def dense_backward(delta, inputs, kernel):
+def dense_backward(
+    delta: np.ndarray, inputs: np.ndarray, kernel: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     in_inputs, in_kernel = np.zeros_like(inputs), np.zeros_like(kernel)
     for image, (d, x) in enumerate(zip(delta, inputs)):
         slope = 1 / (4 * np.cosh(x @ kernel / 2) ** 2)

@@ -1,17 +1,17 @@
 # %% canonical right="canonical"
-def failing_case():
+def failing_case() -> tuple[np.ndarray, list[np.ndarray]]:
     draw = np.random.default_rng(0).normal
     return draw(size=(8, 6)), [draw(size=(6, 6)) for _ in range(3)]
 
 
 # %% one layer, written out right="other style"
-def failing_case():
+def failing_case() -> tuple[np.ndarray, list[np.ndarray]]:
     x = np.array([[1.0, 2.0]], dtype="float32")
     return x, [np.array([[1.0, -1.0], [1.0, -1.0]], dtype="float32")]
 
 
 # %% positive kernels, inputs of both signs right="other style"
-def failing_case():
+def failing_case() -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
     return np.diag([1.5, -1.5, 2.5]), (np.full((3, 5), 0.5), np.ones((5, 2)))
 
 

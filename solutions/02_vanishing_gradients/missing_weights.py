@@ -1,5 +1,7 @@
 # %% canonical right="canonical"
-def input_gradient(delta, pre_activations, kernels):
+def input_gradient(
+    delta: np.ndarray, pre_activations: list[np.ndarray], kernels: list[np.ndarray]
+) -> np.ndarray:
     for z, kernel in zip(pre_activations[::-1], kernels[::-1]):
         s = 1 / (1 + np.exp(-z))
         delta = (delta * s * (1 - s)) @ kernel.T
@@ -7,7 +9,9 @@ def input_gradient(delta, pre_activations, kernels):
 
 
 # %% by recursion, with the slope as a hyperbolic secant right="other style"
-def input_gradient(delta, pre_activations, kernels):
+def input_gradient(
+    delta: np.ndarray, pre_activations: list[np.ndarray], kernels: list[np.ndarray]
+) -> np.ndarray:
     if not len(kernels):
         return delta
     slope = 0.25 / np.cosh(pre_activations[-1] / 2) ** 2

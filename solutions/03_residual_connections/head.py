@@ -1,16 +1,16 @@
 # %% canonical right="canonical"
-def binary_head(features):
+def binary_head(features: keras.KerasTensor) -> keras.KerasTensor:
     return layers.Dense(1, activation="sigmoid")(features)
 
 
 # %% the sigmoid apart right="other style"
-def binary_head(features):
+def binary_head(features: keras.KerasTensor) -> keras.KerasTensor:
     score = layers.Dense(1)(features)
     return ops.sigmoid(score)
 
 
 # %% a softmax against a fixed score of zero right="other style"
-def binary_head(features):
+def binary_head(features: keras.KerasTensor) -> keras.KerasTensor:
     score = layers.Dense(1)(features)
     pair = ops.concatenate([ops.zeros_like(score), score], axis=-1)
     return ops.softmax(pair)[:, 1:]

@@ -1,5 +1,7 @@
 # %% canonical right="canonical"
-def build_tower(block, filters, input_shape):
+def build_tower(
+    block: Callable, filters: tuple[int, ...], input_shape: tuple[int, int, int]
+) -> keras.Model:
     images = keras.Input(input_shape)
     maps = layers.Conv2D(8, 3, padding="same", activation="relu")(images)
     for n in filters:
@@ -9,7 +11,9 @@ def build_tower(block, filters, input_shape):
 
 
 # %% by recursion right="other style"
-def build_tower(block, filters, input_shape):
+def build_tower(
+    block: Callable, filters: tuple[int, ...], input_shape: tuple[int, int, int]
+) -> keras.Model:
     def climb(maps, rest):
         return climb(block(maps, rest[0]), rest[1:]) if rest else maps
 

@@ -1,5 +1,5 @@
 # %% canonical right="canonical"
-def downsampling_block(x, filters):
+def downsampling_block(x: keras.KerasTensor, filters: int) -> keras.KerasTensor:
     skip = layers.Conv2D(filters, 1, strides=2)(x)
     main = layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
     main = layers.Conv2D(filters, 3, padding="same")(main)
@@ -8,7 +8,7 @@ def downsampling_block(x, filters):
 
 
 # %% the two paths as Sequential models right="other style"
-def downsampling_block(x, filters):
+def downsampling_block(x: keras.KerasTensor, filters: int) -> keras.KerasTensor:
     path = keras.Sequential(
         [
             layers.Conv2D(filters, 3, padding="same"),

@@ -1,5 +1,5 @@
 # %% canonical right="canonical"
-def pre_activation_block(x, filters):
+def pre_activation_block(x: keras.KerasTensor, filters: int) -> keras.KerasTensor:
     main = x
     for _ in range(2):
         main = layers.BatchNormalization()(main)
@@ -11,7 +11,7 @@ def pre_activation_block(x, filters):
 
 
 # %% a Sequential main path right="other style"
-def pre_activation_block(x, filters):
+def pre_activation_block(x: keras.KerasTensor, filters: int) -> keras.KerasTensor:
     path = keras.Sequential(
         [
             layers.BatchNormalization(),
@@ -53,7 +53,7 @@ class PreActivation(layers.Layer):
         return main + (x if self.skip is None else self.skip(x))
 
 
-def pre_activation_block(x, filters):
+def pre_activation_block(x: keras.KerasTensor, filters: int) -> keras.KerasTensor:
     return PreActivation(filters)(x)
 
 

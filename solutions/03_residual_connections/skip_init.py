@@ -1,9 +1,9 @@
 # %% canonical right="canonical"
 class SkipInit(layers.Layer):
-    def build(self, input_shape):
+    def build(self, input_shape: list[tuple[int | None, ...]]) -> None:
         self.alpha = self.add_weight(shape=(), initializer="zeros", name="alpha")
 
-    def call(self, inputs):
+    def call(self, inputs: list[keras.KerasTensor]) -> keras.KerasTensor:
         shortcut, branch = inputs
         return shortcut + self.alpha * branch
 
@@ -14,10 +14,10 @@ class SkipInit(keras.Layer):
         super().__init__(**options)
         self.gain = keras.Variable(np.zeros((1,), "float32"))
 
-    def build(self, input_shape):
+    def build(self, input_shape: list[tuple[int | None, ...]]) -> None:
         super().build(input_shape)
 
-    def call(self, inputs):
+    def call(self, inputs: list[keras.KerasTensor]) -> keras.KerasTensor:
         return ops.add(inputs[0], ops.multiply(inputs[1], self.gain))
 
 

@@ -1,12 +1,12 @@
 # %% canonical right="canonical"
-def conv_block(x, filters):
+def conv_block(x: keras.KerasTensor, filters: int) -> keras.KerasTensor:
     maps = layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
     maps = layers.BatchNormalization(momentum=0.9)(maps)
     return layers.ReLU()(maps)
 
 
 # %% as a Sequential model right="other style"
-def conv_block(x, filters):
+def conv_block(x: keras.KerasTensor, filters: int) -> keras.KerasTensor:
     steps = keras.Sequential(
         [
             layers.Conv2D(filters, (3, 3), use_bias=False, padding="same"),

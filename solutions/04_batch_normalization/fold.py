@@ -1,11 +1,25 @@
 # %% canonical right="canonical"
-def fold(kernel, gamma, beta, mean, variance, epsilon=1e-3):
+def fold(
+    kernel: np.ndarray,
+    gamma: np.ndarray,
+    beta: np.ndarray,
+    mean: np.ndarray,
+    variance: np.ndarray,
+    epsilon: float = 1e-3,
+) -> tuple[np.ndarray, np.ndarray]:
     factor = gamma / np.sqrt(variance + epsilon)
     return kernel * factor, beta - mean * factor
 
 
 # %% filter by filter right="other style"
-def fold(kernel, gamma, beta, mean, variance, epsilon=1e-3):
+def fold(
+    kernel: np.ndarray,
+    gamma: np.ndarray,
+    beta: np.ndarray,
+    mean: np.ndarray,
+    variance: np.ndarray,
+    epsilon: float = 1e-3,
+) -> tuple[np.ndarray, np.ndarray]:
     new_kernel, new_bias = kernel.copy(), beta.copy()
     for k in range(kernel.shape[-1]):
         by = gamma[k] / (variance[k] + epsilon) ** 0.5
@@ -15,7 +29,14 @@ def fold(kernel, gamma, beta, mean, variance, epsilon=1e-3):
 
 
 # %% with keras.ops right="other style"
-def fold(kernel, gamma, beta, mean, variance, epsilon=1e-3):
+def fold(
+    kernel: np.ndarray,
+    gamma: np.ndarray,
+    beta: np.ndarray,
+    mean: np.ndarray,
+    variance: np.ndarray,
+    epsilon: float = 1e-3,
+) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     by = ops.multiply(gamma, ops.rsqrt(ops.add(variance, epsilon)))
     return ops.einsum("hwcf,f->hwcf", kernel, by), ops.subtract(beta, ops.multiply(mean, by))
 

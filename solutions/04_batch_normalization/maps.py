@@ -1,5 +1,14 @@
 # %% canonical right="canonical"
-def batch_norm(x, gamma, beta, running, *, training, momentum=0.9, epsilon=1e-3):
+def batch_norm(
+    x: np.ndarray,
+    gamma: np.ndarray,
+    beta: np.ndarray,
+    running: tuple[np.ndarray, np.ndarray],
+    *,
+    training: bool,
+    momentum: float = 0.9,
+    epsilon: float = 1e-3,
+) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
     mean, variance = running
     if training:
         mean, variance = x.mean(axis=(0, 1, 2)), x.var(axis=(0, 1, 2))
@@ -12,7 +21,16 @@ def batch_norm(x, gamma, beta, running, *, training, momentum=0.9, epsilon=1e-3)
 
 
 # %% on a table of pixels right="other style"
-def batch_norm(x, gamma, beta, running, *, training, momentum=0.9, epsilon=1e-3):
+def batch_norm(
+    x: np.ndarray,
+    gamma: np.ndarray,
+    beta: np.ndarray,
+    running: tuple[np.ndarray, np.ndarray],
+    *,
+    training: bool,
+    momentum: float = 0.9,
+    epsilon: float = 1e-3,
+) -> tuple[np.ndarray, list[np.ndarray]]:
     pixels = x.reshape(-1, x.shape[-1])
     center, power = running
     if training:

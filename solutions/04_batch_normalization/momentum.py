@@ -1,10 +1,14 @@
 # %% canonical right="canonical"
-def running_update(running, batch, momentum):
+def running_update(
+    running: np.ndarray, batch: np.ndarray, momentum: float
+) -> np.ndarray:
     return momentum * running + (1 - momentum) * batch
 
 
 # %% as a step towards the batch right="other style"
-def running_update(running, batch, momentum):
+def running_update(
+    running: np.ndarray, batch: np.ndarray, momentum: float
+) -> np.ndarray:
     return running - (1 - momentum) * (running - batch)
 
 

@@ -1,10 +1,14 @@
 # %% canonical right="canonical"
-def pooled_statistics(means, variances):
+def pooled_statistics(
+    means: np.ndarray, variances: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     return means.mean(axis=0), variances.mean(axis=0) + means.var(axis=0)
 
 
 # %% by the mean of squares right="other style"
-def pooled_statistics(means, variances):
+def pooled_statistics(
+    means: np.ndarray, variances: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     squares = np.average(variances + np.square(means), axis=0)
     overall = np.average(means, axis=0)
     return overall, squares - overall**2

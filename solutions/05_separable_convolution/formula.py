@@ -1,11 +1,15 @@
 # %% canonical right="canonical"
-def separable_parameters(channels, filters, kernel_size, depth_multiplier=1):
+def separable_parameters(
+    channels: int, filters: int, kernel_size: int, depth_multiplier: int = 1
+) -> int:
     between = channels * depth_multiplier
     return kernel_size**2 * between + between * filters + filters
 
 
 # %% lets Keras count right="other style"
-def separable_parameters(channels, filters, kernel_size, depth_multiplier=1):
+def separable_parameters(
+    channels: int, filters: int, kernel_size: int, depth_multiplier: int = 1
+) -> int:
     tensor = keras.Input((None, None, channels))
     pair = layers.SeparableConv2D(
         filters, kernel_size, depth_multiplier=depth_multiplier, padding="same"

@@ -1,5 +1,5 @@
 # %% canonical right="canonical"
-def depthwise_intensity(side, channels, kernel_size):
+def depthwise_intensity(side: int, channels: int, kernel_size: int) -> float:
     numbers = side**2 * channels
     operations = 2 * kernel_size**2 * numbers
     moved = 2 * numbers + kernel_size**2 * channels
@@ -7,7 +7,7 @@ def depthwise_intensity(side, channels, kernel_size):
 
 
 # %% the channels cancel right="other style"
-def depthwise_intensity(side, channels, kernel_size):
+def depthwise_intensity(side: int, channels: int, kernel_size: int) -> float:
     window, places = kernel_size * kernel_size, side * side
     return window / (4 + 2 * window / places)
 

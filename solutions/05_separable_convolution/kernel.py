@@ -1,12 +1,12 @@
 # %% canonical right="canonical"
-def ordinary_kernel(depthwise, pointwise):
+def ordinary_kernel(depthwise: np.ndarray, pointwise: np.ndarray) -> np.ndarray:
     channels, patterns = depthwise.shape[2:]
     weights = pointwise[0, 0].reshape(channels, patterns, -1)
     return np.einsum("abcm,cmf->abcf", depthwise, weights)
 
 
 # %% with a loop over the ways right="other style"
-def ordinary_kernel(depthwise, pointwise):
+def ordinary_kernel(depthwise: np.ndarray, pointwise: np.ndarray) -> np.ndarray:
     m = depthwise.shape[-1]
     ways = [depthwise[..., i : i + 1] * pointwise[:, :, i::m] for i in range(m)]
     return sum(ways)

@@ -1,18 +1,18 @@
 # %% canonical right="canonical"
-def separable_layer(x, filters):
+def separable_layer(x: keras.KerasTensor, filters: int) -> keras.KerasTensor:
     x = layers.DepthwiseConv2D(3, padding="same", use_bias=False)(x)
     return layers.Conv2D(filters, 1)(x)
 
 
 # %% as a Sequential right="other style"
-def separable_layer(x, filters):
+def separable_layer(x: keras.KerasTensor, filters: int) -> keras.KerasTensor:
     in_space = layers.DepthwiseConv2D((3, 3), use_bias=False, padding="same")
     across = layers.Conv2D(filters, kernel_size=(1, 1), padding="same")
     return keras.Sequential([in_space, across])(x)
 
 
 # %% a layer class for the first half right="other style"
-def separable_layer(x, filters):
+def separable_layer(x: keras.KerasTensor, filters: int) -> keras.KerasTensor:
     class InSpace(layers.Layer):
         def build(self, shape):
             self.patterns = self.add_weight(shape=(3, 3, shape[-1], 1))

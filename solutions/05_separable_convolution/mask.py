@@ -1,12 +1,12 @@
 # %% canonical right="canonical"
-def group_mask(channels, filters, groups):
+def group_mask(channels: int, filters: int, groups: int) -> np.ndarray:
     group_of_channel = np.arange(channels) // (channels // groups)
     group_of_filter = np.arange(filters) // (filters // groups)
     return (group_of_channel[:, None] == group_of_filter).astype(float)
 
 
 # %% as a product of matrices right="other style"
-def group_mask(channels, filters, groups):
+def group_mask(channels: int, filters: int, groups: int) -> np.ndarray:
     block = np.ones((channels // groups, filters // groups))
     return np.kron(np.eye(groups), block)
 

@@ -1,11 +1,11 @@
 # %% canonical right="canonical"
-def standard_errors_apart(first, second, n):
+def standard_errors_apart(first: float, second: float, n: int) -> float:
     variance = first * (1 - first) / n + second * (1 - second) / n
     return float((second - first) / variance**0.5)
 
 
 # %% each error by itself right="other style"
-def standard_errors_apart(first, second, n):
+def standard_errors_apart(first: float, second: float, n: int) -> float:
     accuracies = np.array([first, second])
     errors = np.sqrt(accuracies * (1 - accuracies) / n)
     return np.diff(accuracies)[0] / np.linalg.norm(errors)

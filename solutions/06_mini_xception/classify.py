@@ -1,11 +1,11 @@
 # %% canonical right="canonical"
-def classify(model, image):
+def classify(model: keras.Model, image: np.ndarray) -> float:
     batch = np.expand_dims(image, 0)
     return float(model.predict_on_batch(batch)[0, 0])
 
 
 # %% calls the model itself right="other style"
-def classify(model, image):
+def classify(model: keras.Model, image: np.ndarray) -> float:
     pixels = ops.convert_to_tensor(image[np.newaxis], dtype="float32")
     return ops.convert_to_numpy(model(pixels, training=False)).item()
 

@@ -1,5 +1,7 @@
 # %% canonical right="canonical"
-def build_body(filters, input_shape):
+def build_body(
+    filters: tuple[int, ...], input_shape: tuple[int, int, int]
+) -> keras.Model:
     images = keras.Input(input_shape)
     maps = layers.Conv2D(32, 5, use_bias=False)(images)
     for size in filters:
@@ -31,7 +33,9 @@ def one_block(maps, size):
     return path(maps) + layers.Conv2D(size, 1, strides=2, **bare)(maps)
 
 
-def build_body(filters, input_shape):
+def build_body(
+    filters: tuple[int, ...], input_shape: tuple[int, int, int]
+) -> keras.Model:
     images = keras.Input(shape=input_shape)
     maps = layers.Conv2D(32, (5, 5), use_bias=False)(images)
     for size in filters:

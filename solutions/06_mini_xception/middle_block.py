@@ -1,5 +1,5 @@
 # %% canonical right="canonical"
-def middle_block(x):
+def middle_block(x: keras.KerasTensor) -> keras.KerasTensor:
     main = x
     for _ in range(3):
         main = layers.ReLU()(main)
@@ -9,7 +9,7 @@ def middle_block(x):
 
 
 # %% with the two halves apart right="other style"
-def middle_block(x):
+def middle_block(x: keras.KerasTensor) -> keras.KerasTensor:
     channels, main = x.shape[-1], x
     for _ in range(3):
         main = layers.DepthwiseConv2D(3, padding="same", use_bias=False)(ops.relu(main))
@@ -19,7 +19,7 @@ def middle_block(x):
 
 
 # %% a Sequential main path right="other style"
-def middle_block(x):
+def middle_block(x: keras.KerasTensor) -> keras.KerasTensor:
     path = keras.Sequential()
     for _ in range(3):
         path.add(layers.Activation("relu"))

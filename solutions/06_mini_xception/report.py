@@ -1,11 +1,11 @@
 # %% canonical right="canonical"
-def reported_accuracy(validation, test):
+def reported_accuracy(validation: np.ndarray, test: np.ndarray) -> float:
     epoch = np.argmax(validation)
     return float(test[epoch])
 
 
 # %% with a loop right="other style"
-def reported_accuracy(validation, test):
+def reported_accuracy(validation: np.ndarray, test: np.ndarray) -> float:
     best, chosen = -1.0, None
     for held_out, measured in zip(validation, test):
         if held_out > best:

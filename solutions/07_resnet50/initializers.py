@@ -1,5 +1,5 @@
 # %% canonical right="canonical"
-def build_stack(depth, filters, seed):
+def build_stack(depth: int, filters: int, seed: int) -> keras.Model:
     seeds = np.random.SeedSequence(seed).generate_state(depth)
     model = keras.Sequential([keras.Input((16, 16, filters))])
     for own in seeds:
@@ -10,7 +10,7 @@ def build_stack(depth, filters, seed):
 
 
 # %% one seed for the whole program right="other style"
-def build_stack(depth, filters, seed):
+def build_stack(depth: int, filters: int, seed: int) -> keras.Model:
     keras.utils.set_random_seed(int(seed))
     images = keras.Input((16, 16, filters))
     maps = images
@@ -22,7 +22,7 @@ def build_stack(depth, filters, seed):
 
 
 # %% counts upwards right="other style"
-def build_stack(depth, filters, seed):
+def build_stack(depth: int, filters: int, seed: int) -> keras.Model:
     images = keras.Input((16, 16, filters))
     maps = images
     for i in range(depth):
@@ -33,7 +33,7 @@ def build_stack(depth, filters, seed):
 
 
 # %% a generator of seeds right="other style"
-def build_stack(depth, filters, seed):
+def build_stack(depth: int, filters: int, seed: int) -> keras.Model:
     he = keras.initializers.HeNormal(seed=keras.random.SeedGenerator(seed))
     model = keras.Sequential([keras.Input((16, 16, filters))])
     for _ in range(depth):

@@ -1,5 +1,5 @@
 # %% canonical right="canonical"
-def zero_padded_shortcut(x, filters):
+def zero_padded_shortcut(x: keras.KerasTensor, filters: int) -> keras.KerasTensor:
     kept = x[:, ::2, ::2]
     half = (filters - x.shape[-1]) // 2
     zeros = ops.zeros_like(kept[..., :1])
@@ -8,7 +8,7 @@ def zero_padded_shortcut(x, filters):
 
 
 # %% by padding right="other style"
-def zero_padded_shortcut(x, filters):
+def zero_padded_shortcut(x: keras.KerasTensor, filters: int) -> keras.KerasTensor:
     half = (filters - x.shape[-1]) // 2
     corner = layers.AveragePooling2D(1, strides=2)(x)
     return ops.pad(corner, [[0, 0], [0, 0], [0, 0], [half, half]])

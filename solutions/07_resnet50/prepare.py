@@ -1,18 +1,24 @@
 # %% canonical right="canonical"
-def prepare_one(picture, mean, spread):
+def prepare_one(
+    picture: np.ndarray, mean: np.ndarray, spread: np.ndarray
+) -> np.ndarray:
     scaled = picture[None] / 255
     return ((scaled - mean) / spread).astype("float32")
 
 
 # %% in the units of bytes right="other style"
-def prepare_one(picture, mean, spread):
+def prepare_one(
+    picture: np.ndarray, mean: np.ndarray, spread: np.ndarray
+) -> np.ndarray:
     shifted = np.asarray(picture, "float32") - 255 * np.asarray(mean, "float32")
     one = shifted / (255 * np.asarray(spread, "float32"))
     return np.expand_dims(one, axis=0)
 
 
 # %% with a layer right="other style"
-def prepare_one(picture, mean, spread):
+def prepare_one(
+    picture: np.ndarray, mean: np.ndarray, spread: np.ndarray
+) -> np.ndarray:
     rescale = layers.Rescaling(1 / (255 * spread), offset=-mean / spread)
     batch = rescale(picture[np.newaxis].astype("float32"))
     return ops.convert_to_numpy(batch)

@@ -1,5 +1,5 @@
 # %% canonical right="canonical"
-def strided_middle_block(x, filters):
+def strided_middle_block(x: keras.KerasTensor, filters: int) -> keras.KerasTensor:
     def normed(maps, n, kernel_size, step=1):
         maps = layers.Conv2D(n, kernel_size, strides=step, padding="same")(maps)
         return layers.BatchNormalization(epsilon=1.001e-5)(maps)
@@ -11,7 +11,7 @@ def strided_middle_block(x, filters):
 
 
 # %% two Sequential paths right="other style"
-def strided_middle_block(x, filters):
+def strided_middle_block(x: keras.KerasTensor, filters: int) -> keras.KerasTensor:
     tiny = 1.001e-5
 
     def norm():

@@ -1,5 +1,7 @@
 # %% canonical right="canonical"
-def build_resnet(block, filters, input_shape):
+def build_resnet(
+    block: Callable, filters: tuple[int, ...], input_shape: tuple[int, int, int]
+) -> keras.Model:
     images = keras.Input(input_shape)
     maps = layers.Conv2D(filters[0], 3, padding="same", activation="relu")(images)
     for n in filters:
@@ -10,7 +12,9 @@ def build_resnet(block, filters, input_shape):
 
 
 # %% strides listed first right="other style"
-def build_resnet(block, filters, input_shape):
+def build_resnet(
+    block: Callable, filters: tuple[int, ...], input_shape: tuple[int, int, int]
+) -> keras.Model:
     before = (filters[0], *filters[:-1])
     steps = [1 + (n > m) for m, n in zip(before, filters)]
     images = keras.Input(shape=input_shape)

@@ -2,7 +2,13 @@
 import tensorflow as tf
 
 
-def cached_pipeline(images, labels, prepare, augment, batch_size):
+def cached_pipeline(
+    images: np.ndarray,
+    labels: np.ndarray,
+    prepare: Callable,
+    augment: Callable,
+    batch_size: int,
+) -> tf.data.Dataset:
     source = tf.data.Dataset.from_tensor_slices((images, labels))
     constant = source.batch(batch_size).map(prepare).cache()
     return constant.map(augment).prefetch(2)
@@ -12,7 +18,13 @@ def cached_pipeline(images, labels, prepare, augment, batch_size):
 import tensorflow as tf
 
 
-def cached_pipeline(images, labels, prepare, augment, batch_size):
+def cached_pipeline(
+    images: np.ndarray,
+    labels: np.ndarray,
+    prepare: Callable,
+    augment: Callable,
+    batch_size: int,
+) -> tf.data.Dataset:
     pixels, answers = tf.constant(images), tf.constant(labels)
 
     def fetch(numbers):
@@ -26,7 +38,13 @@ def cached_pipeline(images, labels, prepare, augment, batch_size):
 import tensorflow as tf
 
 
-def cached_pipeline(images, labels, prepare, augment, batch_size):
+def cached_pipeline(
+    images: np.ndarray,
+    labels: np.ndarray,
+    prepare: Callable,
+    augment: Callable,
+    batch_size: int,
+) -> tf.data.Dataset:
     pairs = tf.data.Dataset.from_tensors((images, labels)).unbatch()
     kept = pairs.batch(batch_size).map(prepare).unbatch().cache()
     return kept.batch(batch_size).map(augment)

@@ -2,7 +2,9 @@
 import tensorflow as tf
 
 
-def fair_pair(images, labels, prepare, batch_size):
+def fair_pair(
+    images: np.ndarray, labels: np.ndarray, prepare: Callable, batch_size: int
+) -> tuple[tf.data.Dataset, tf.data.Dataset]:
     source = tf.data.Dataset.from_tensor_slices((images, labels))
     plain = source.batch(batch_size).map(prepare)
     return plain, plain.prefetch(2)
@@ -12,7 +14,9 @@ def fair_pair(images, labels, prepare, batch_size):
 import tensorflow as tf
 
 
-def fair_pair(images, labels, prepare, batch_size):
+def fair_pair(
+    images: np.ndarray, labels: np.ndarray, prepare: Callable, batch_size: int
+) -> list[tf.data.Dataset]:
     def pipeline(ahead):
         made = tf.data.Dataset.from_tensors((images, labels)).unbatch()
         made = made.batch(batch_size).map(prepare, num_parallel_calls=None)

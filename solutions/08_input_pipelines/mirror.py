@@ -2,7 +2,7 @@
 import tensorflow as tf
 
 
-def mirror_some(images, flips):
+def mirror_some(images: tf.Tensor, flips: tf.Tensor) -> tf.Tensor:
     turned = tf.reverse(images, axis=[2])
     return tf.where(flips[:, None, None, None], turned, images)
 
@@ -11,7 +11,7 @@ def mirror_some(images, flips):
 import tensorflow as tf
 
 
-def mirror_some(images, flips):
+def mirror_some(images: tf.Tensor, flips: tf.Tensor) -> tf.Tensor:
     weight = tf.reshape(tf.cast(flips, images.dtype), (-1, 1, 1, 1))
     return weight * images[:, :, ::-1] + (1 - weight) * images
 
@@ -20,7 +20,7 @@ def mirror_some(images, flips):
 import tensorflow as tf
 
 
-def mirror_some(images, flips):
+def mirror_some(images: tf.Tensor, flips: tf.Tensor) -> tf.Tensor:
     width = tf.shape(images)[2]
     straight = tf.range(width)[None]
     places = tf.where(flips[:, None], width - 1 - straight, straight)

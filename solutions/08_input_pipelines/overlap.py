@@ -1,12 +1,12 @@
 # %% canonical right="canonical"
-def total_time(make, work, steps, prefetch):
+def total_time(make: float, work: float, steps: int, prefetch: bool) -> float:
     if not prefetch:
         return steps * (make + work)
     return make + (steps - 1) * max(make, work) + work
 
 
 # %% with a clock right="other style"
-def total_time(make, work, steps, prefetch):
+def total_time(make: float, work: float, steps: int, prefetch: bool) -> float:
     ready, now = 0.0, 0.0
     for _ in range(steps):
         ready = (ready if prefetch else now) + make

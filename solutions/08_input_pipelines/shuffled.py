@@ -2,7 +2,9 @@
 import tensorflow as tf
 
 
-def shuffled_pipeline(images, labels, batch_size, seed):
+def shuffled_pipeline(
+    images: np.ndarray, labels: np.ndarray, batch_size: int, seed: int
+) -> tf.data.Dataset:
     source = tf.data.Dataset.from_tensor_slices((images, labels))
     return source.shuffle(len(images), seed=seed).batch(batch_size).prefetch(2)
 
@@ -11,7 +13,9 @@ def shuffled_pipeline(images, labels, batch_size, seed):
 import tensorflow as tf
 
 
-def shuffled_pipeline(images, labels, batch_size, seed):
+def shuffled_pipeline(
+    images: np.ndarray, labels: np.ndarray, batch_size: int, seed: int
+) -> tf.data.Dataset:
     pixels, answers = tf.constant(images), tf.constant(labels)
     places = tf.data.Dataset.range(len(labels)).shuffle(len(labels), seed=seed)
     return places.batch(batch_size).map(

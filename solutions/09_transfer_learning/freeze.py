@@ -1,12 +1,12 @@
 # %% canonical right="canonical"
-def freeze(model, base):
+def freeze(model: keras.Model, base: keras.Model) -> keras.Model:
     base.trainable = False
     model.compile(optimizer=keras.optimizers.Adam(1e-3), loss="binary_crossentropy")
     return model
 
 
 # %% layer by layer, and a loss object right="other style"
-def freeze(model, base):
+def freeze(model: keras.Model, base: keras.Model) -> keras.Model:
     for layer in base.layers:
         layer.trainable = False
     optimizer = keras.optimizers.Adam(learning_rate=0.001)

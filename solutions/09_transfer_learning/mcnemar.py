@@ -2,7 +2,7 @@
 from scipy import stats
 
 
-def mcnemar(first, second):
+def mcnemar(first: np.ndarray, second: np.ndarray) -> float:
     a = int(np.sum(first & ~second))
     b = int(np.sum(second & ~first))
     if a + b == 0:
@@ -14,7 +14,7 @@ def mcnemar(first, second):
 from scipy import stats
 
 
-def mcnemar(first, second):
+def mcnemar(first: np.ndarray, second: np.ndarray) -> float:
     apart = first != second
     throws, heads = apart.sum(), first[apart].sum()
     tail = stats.binom.cdf(min(heads, throws - heads), throws, 0.5)

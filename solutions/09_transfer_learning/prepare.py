@@ -1,11 +1,11 @@
 # %% canonical right="canonical"
-def prepare(images):
+def prepare(images: np.ndarray) -> np.ndarray:
     white = 255 if images.dtype == np.uint8 else 1
     return (images.astype("float32") / white) * 2 - 1
 
 
 # %% the two forms apart right="other style"
-def prepare(images):
+def prepare(images: np.ndarray) -> np.ndarray:
     if np.issubdtype(images.dtype, np.integer):
         return np.divide(images, 127.5, dtype=np.float32) - np.float32(1)
     return np.float32(2) * (images.astype(np.float32) - np.float32(0.5))

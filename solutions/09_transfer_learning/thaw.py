@@ -1,5 +1,5 @@
 # %% canonical right="canonical"
-def thaw(model, base, rate):
+def thaw(model: keras.Model, base: keras.Model, rate: float) -> keras.Model:
     def hold(piece):
         if isinstance(piece, layers.BatchNormalization):
             piece.trainable = False
@@ -13,7 +13,7 @@ def thaw(model, base, rate):
 
 
 # %% a list of what is still to be looked at right="other style"
-def thaw(model, base, rate):
+def thaw(model: keras.Model, base: keras.Model, rate: float) -> keras.Model:
     base.trainable = True
     waiting = [base]
     while waiting:
@@ -30,7 +30,7 @@ def thaw(model, base, rate):
 
 
 # %% Keras' own list of all layers right="other style"
-def thaw(model, base, rate):
+def thaw(model: keras.Model, base: keras.Model, rate: float) -> keras.Model:
     base.trainable = True
     for each in base._flatten_layers():
         if isinstance(each, layers.BatchNormalization):

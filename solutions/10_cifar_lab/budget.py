@@ -1,11 +1,11 @@
 # %% canonical right="canonical"
-def accuracy_within(seconds, accuracy, budget):
+def accuracy_within(seconds: np.ndarray, accuracy: np.ndarray, budget: float) -> float:
     in_time = accuracy[seconds <= budget]
     return in_time[-1] if len(in_time) else 0.0
 
 
 # %% searches the place in the times right="other style"
-def accuracy_within(seconds, accuracy, budget):
+def accuracy_within(seconds: np.ndarray, accuracy: np.ndarray, budget: float) -> float:
     place = np.searchsorted(seconds, budget, side="right")
     return float(np.append(0.0, accuracy)[place])
 

@@ -1,5 +1,7 @@
 # %% canonical right="canonical"
-def cycle_rates(steps, peak, epochs, images, batch_size):
+def cycle_rates(
+    steps: int, peak: float, epochs: int, images: int, batch_size: int
+) -> np.ndarray:
     batches = -(-images // batch_size)
     waves = keras.optimizers.schedules.CosineDecayRestarts(
         peak, first_decay_steps=epochs * batches, t_mul=1.0
@@ -8,7 +10,9 @@ def cycle_rates(steps, peak, epochs, images, batch_size):
 
 
 # %% by the formula right="other style"
-def cycle_rates(steps, peak, epochs, images, batch_size):
+def cycle_rates(
+    steps: int, peak: float, epochs: int, images: int, batch_size: int
+) -> np.ndarray:
     length = epochs * int(np.ceil(images / batch_size))
     phase = np.arange(steps) % length / length
     return peak * np.cos(np.pi / 2 * phase) ** 2

@@ -1,11 +1,11 @@
 # %% canonical right="canonical"
-def smooth(labels, num_classes, amount):
+def smooth(labels: np.ndarray, num_classes: int, amount: float) -> np.ndarray:
     sharp = np.eye(num_classes)[labels]
     return (1 - amount) * sharp + amount / num_classes
 
 
 # %% fills and raises right="other style"
-def smooth(labels, num_classes, amount):
+def smooth(labels: np.ndarray, num_classes: int, amount: float) -> np.ndarray:
     share = amount / num_classes
     targets = np.full((len(labels), num_classes), share)
     targets[np.arange(len(labels)), labels] += 1 - amount

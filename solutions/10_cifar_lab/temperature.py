@@ -1,5 +1,5 @@
 # %% canonical right="canonical"
-def best_temperature(probabilities, labels):
+def best_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
     logits = np.log(probabilities)
     right = np.arange(len(labels)), labels
 
@@ -11,7 +11,7 @@ def best_temperature(probabilities, labels):
 
 
 # %% with a minimizer right="other style"
-def best_temperature(probabilities, labels):
+def best_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
     from scipy import optimize, special
 
     logits = np.log(probabilities)

@@ -1,11 +1,11 @@
 # %% canonical right="canonical"
-def triangular(step, low, high, half):
+def triangular(step: int, low: float, high: float, half: int) -> float:
     phase = step % (2 * half)
     return low + (high - low) * min(phase, 2 * half - phase) / half
 
 
 # %% as Smith writes it right="other style"
-def triangular(step, low, high, half):
+def triangular(step: int, low: float, high: float, half: int) -> float:
     cycle = np.floor(1 + step / (2 * half))
     x = abs(step / half - 2 * cycle + 1)
     return low + (high - low) * max(0, 1 - x)

@@ -1,5 +1,10 @@
 # %% canonical right="canonical"
-def dog_channel(features, labels, new_features, new_labels):
+def dog_channel(
+    features: np.ndarray,
+    labels: np.ndarray,
+    new_features: np.ndarray,
+    new_labels: np.ndarray,
+) -> tuple[int, float]:
     cat_mean = features[labels == 0].mean(axis=0)
     dog_mean = features[labels == 1].mean(axis=0)
     upward = dog_mean > cat_mean
@@ -11,7 +16,12 @@ def dog_channel(features, labels, new_features, new_labels):
 
 
 # %% channel by channel right="other style"
-def dog_channel(features, labels, new_features, new_labels):
+def dog_channel(
+    features: np.ndarray,
+    labels: np.ndarray,
+    new_features: np.ndarray,
+    new_labels: np.ndarray,
+) -> tuple[int, float]:
     best = (-1.0, 0, 0.0, 1.0)
     for channel, values in enumerate(features.T):
         means = [values[labels == k].mean() for k in (0, 1)]

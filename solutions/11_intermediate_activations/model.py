@@ -1,11 +1,11 @@
 # %% canonical right="canonical"
-def activation_model_of(model, names):
+def activation_model_of(model: keras.Model, names: list[str]) -> keras.Model:
     wanted = {name: model.get_layer(name).output for name in names}
     return keras.Model(inputs=model.inputs, outputs=wanted)
 
 
 # %% looks for the layers in a loop right="other style"
-def activation_model_of(model, names):
+def activation_model_of(model: keras.Model, names: list[str]) -> keras.Model:
     tensors = {}
     for layer in model.layers:
         if layer.name in names:

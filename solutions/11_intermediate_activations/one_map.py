@@ -1,15 +1,15 @@
 # %% canonical right="canonical"
-def map_of(stack, channel):
+def map_of(stack: np.ndarray, channel: int) -> np.ndarray:
     return stack[:, :, :, channel]
 
 
 # %% asks for the axis by its number right="other style"
-def map_of(stack, channel):
+def map_of(stack: np.ndarray, channel: int) -> np.ndarray:
     return np.take(stack, channel, axis=-1)
 
 
 # %% refuses by itself right="other style"
-def map_of(stack, channel):
+def map_of(stack: np.ndarray, channel: int) -> np.ndarray:
     if channel >= stack.shape[-1]:
         raise IndexError(f"no map {channel}")
     return stack[..., channel : channel + 1].sum(axis=-1)

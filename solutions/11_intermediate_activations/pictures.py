@@ -1,5 +1,5 @@
 # %% canonical right="canonical"
-def pictures_for(stack):
+def pictures_for(stack: np.ndarray) -> np.ndarray:
     centered = stack - stack.mean(axis=(0, 1), keepdims=True)
     width = centered.std(axis=(0, 1), keepdims=True)
     gray = 128 + 64 * centered / np.where(width > 0, width, 1)
@@ -7,7 +7,7 @@ def pictures_for(stack):
 
 
 # %% map by map, on copies right="other style"
-def pictures_for(stack):
+def pictures_for(stack: np.ndarray) -> np.ndarray:
     drawn = np.full(stack.shape, 128, "uint8")
     for channel in range(stack.shape[-1]):
         one = stack[..., channel].astype("float64")

@@ -1,5 +1,5 @@
 # %% canonical right="canonical"
-def sparsity_of(batches):
+def sparsity_of(batches: Iterable[np.ndarray]) -> tuple[float, np.ndarray]:
     zeros, values, dead = 0, 0, True
     for batch in batches:
         at_zero = np.equal(batch, 0)
@@ -10,7 +10,7 @@ def sparsity_of(batches):
 
 
 # %% counts what is not zero, channel by channel right="other style"
-def sparsity_of(batches):
+def sparsity_of(batches: Iterable[np.ndarray]) -> tuple[float, np.ndarray]:
     alive = size = 0
     for batch in batches:
         rows = batch.reshape(-1, batch.shape[-1])
@@ -20,7 +20,7 @@ def sparsity_of(batches):
 
 
 # %% keeps everything right="other style"
-def sparsity_of(batches):
+def sparsity_of(batches: Iterable[np.ndarray]) -> tuple[float, np.ndarray]:
     everything = np.concatenate(list(batches))
     nothing = everything == 0
     return nothing.mean(), nothing.all(axis=(0, 1, 2))

@@ -1,19 +1,25 @@
 # %% canonical right="canonical"
-def jittered_gradient(gradient_at, image, dy, dx):
+def jittered_gradient(
+    gradient_at: Callable, image: np.ndarray, dy: int, dx: int
+) -> np.ndarray:
     there = np.roll(image, (dy, dx), axis=(1, 2))
     found = gradient_at(there)
     return np.roll(found, (-dy, -dx), axis=(1, 2))
 
 
 # %% one axis after the other right="other style"
-def jittered_gradient(gradient_at, image, dy, dx):
+def jittered_gradient(
+    gradient_at: Callable, image: np.ndarray, dy: int, dx: int
+) -> keras.KerasTensor:
     there = ops.roll(ops.roll(image, dy, axis=1), dx, axis=2)
     found = gradient_at(ops.convert_to_numpy(there))
     return ops.roll(ops.roll(found, -dx, axis=2), -dy, axis=1)
 
 
 # %% the image in two pieces right="other style"
-def jittered_gradient(gradient_at, image, dy, dx):
+def jittered_gradient(
+    gradient_at: Callable, image: np.ndarray, dy: int, dx: int
+) -> np.ndarray:
     def turn(array, rows, columns):
         rows, columns = rows % array.shape[1], columns % array.shape[2]
         array = np.concatenate([array, array], axis=1)

@@ -1,5 +1,7 @@
 # %% canonical right="canonical"
-def excitement(maps, filters, border):
+def excitement(
+    maps: keras.KerasTensor, filters: np.ndarray, border: int
+) -> keras.KerasTensor:
     _, height, width, channels = maps.shape
     inner = maps[:, border : height - border, border : width - border, :]
     means = ops.mean(inner, axis=(1, 2))
@@ -8,7 +10,9 @@ def excitement(maps, filters, border):
 
 
 # %% one image after the other right="other style"
-def excitement(maps, filters, border):
+def excitement(
+    maps: keras.KerasTensor, filters: np.ndarray, border: int
+) -> keras.KerasTensor:
     rows = slice(border, maps.shape[1] - border)
     columns = slice(border, maps.shape[2] - border)
     values = []
@@ -18,7 +22,9 @@ def excitement(maps, filters, border):
 
 
 # %% a weight for each place right="other style"
-def excitement(maps, filters, border):
+def excitement(
+    maps: keras.KerasTensor, filters: np.ndarray, border: int
+) -> keras.KerasTensor:
     n, height, width, _ = maps.shape
     weight = np.zeros((height, width), "float32")
     weight[border : height - border, border : width - border] = 1

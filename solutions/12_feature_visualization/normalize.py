@@ -1,18 +1,18 @@
 # %% canonical right="canonical"
-def unit_step(gradient):
+def unit_step(gradient: np.ndarray) -> np.ndarray:
     flat = gradient.reshape(len(gradient), -1)
     norm = np.linalg.norm(flat, axis=1).reshape(-1, 1, 1, 1)
     return gradient / np.maximum(norm, 1e-12)
 
 
 # %% squares, sum, root right="other style"
-def unit_step(gradient):
+def unit_step(gradient: np.ndarray) -> keras.KerasTensor:
     energy = ops.sum(ops.square(gradient), axis=(1, 2, 3), keepdims=True)
     return gradient / ops.sqrt(ops.maximum(energy, 1e-20))
 
 
 # %% one image after the other right="other style"
-def unit_step(gradient):
+def unit_step(gradient: np.ndarray) -> np.ndarray:
     steps = []
     for one in gradient:
         norm = np.sqrt(np.sum(one.astype("float64") ** 2))

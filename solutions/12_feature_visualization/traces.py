@@ -1,5 +1,10 @@
 # %% canonical right="canonical"
-def slopes_of_filters(response, image, filters, compiled):
+def slopes_of_filters(
+    response: Callable,
+    image: np.ndarray,
+    filters: list[int] | range,
+    compiled: Callable,
+) -> np.ndarray:
     run = compiled(lambda tensors, which: response(tensors[0], which))
     found = []
     for k in filters:
@@ -9,7 +14,12 @@ def slopes_of_filters(response, image, filters, compiled):
 
 
 # %% a named function and a comprehension right="other style"
-def slopes_of_filters(response, image, filters, compiled):
+def slopes_of_filters(
+    response: Callable,
+    image: np.ndarray,
+    filters: list[int] | range,
+    compiled: Callable,
+) -> np.ndarray:
     def of_one(tensors, index):
         (images,) = tensors
         return response(images, index)
@@ -19,7 +29,12 @@ def slopes_of_filters(response, image, filters, compiled):
 
 
 # %% each filter once, then in order right="other style"
-def slopes_of_filters(response, image, filters, compiled):
+def slopes_of_filters(
+    response: Callable,
+    image: np.ndarray,
+    filters: list[int] | range,
+    compiled: Callable,
+) -> np.ndarray:
     run = compiled(lambda tensors, which: response(tensors[0], which))
     known = {int(k): run([image], int(k))[1][0] for k in set(filters)}
     return ops.convert_to_numpy(ops.stack([known[int(k)] for k in filters]))

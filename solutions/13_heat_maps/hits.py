@@ -1,11 +1,11 @@
 # %% canonical right="canonical"
-def hits(maps, masks):
+def hits(maps: np.ndarray, masks: np.ndarray) -> np.ndarray:
     hottest = maps.reshape(len(maps), -1).argmax(axis=1)
     return masks.reshape(len(masks), -1)[np.arange(len(maps)), hottest]
 
 
 # %% image by image right="other style"
-def hits(maps, masks):
+def hits(maps: np.ndarray, masks: np.ndarray) -> np.ndarray:
     found = []
     for heat, mask in zip(maps, masks):
         row, column = np.unravel_index(np.argmax(heat), heat.shape)

@@ -2,7 +2,9 @@
 from course_utils import gradients
 
 
-def cam_of_one_unit(logit_of, maps, classes):
+def cam_of_one_unit(
+    logit_of: keras.Model, maps: np.ndarray, classes: np.ndarray
+) -> np.ndarray:
     signs = 2.0 * np.asarray(classes, dtype="float32")[:, None] - 1.0
     signs = ops.convert_to_tensor(signs)
 
@@ -18,7 +20,9 @@ def cam_of_one_unit(logit_of, maps, classes):
 from course_utils import gradients
 
 
-def cam_of_one_unit(logit_of, maps, classes):
+def cam_of_one_unit(
+    logit_of: keras.Model, maps: np.ndarray, classes: np.ndarray
+) -> np.ndarray:
     _, up = gradients.value_and_gradient(lambda a: ops.sum(logit_of(a)), maps)
     found = []
     for one, slope, number in zip(maps, up, classes):
@@ -34,7 +38,9 @@ def cam_of_one_unit(logit_of, maps, classes):
 from course_utils import gradients
 
 
-def cam_of_one_unit(logit_of, maps, classes):
+def cam_of_one_unit(
+    logit_of: keras.Model, maps: np.ndarray, classes: np.ndarray
+) -> np.ndarray:
     def single(image, number):
         def wanted(tensor):
             z = logit_of(tensor)[0, 0]

@@ -1,5 +1,7 @@
 # %% canonical right="canonical"
-def integrated_gradients(slope, image, baseline, steps):
+def integrated_gradients(
+    slope: Callable, image: np.ndarray, baseline: np.ndarray, steps: int
+) -> np.ndarray:
     way = image - baseline
     met = np.zeros_like(way)
     for k in range(steps):
@@ -8,14 +10,18 @@ def integrated_gradients(slope, image, baseline, steps):
 
 
 # %% all points in a list right="other style"
-def integrated_gradients(slope, image, baseline, steps):
+def integrated_gradients(
+    slope: Callable, image: np.ndarray, baseline: np.ndarray, steps: int
+) -> np.ndarray:
     shares = (np.arange(steps, dtype="float32") + 0.5) / steps
     found = [slope((1 - t) * baseline + t * image) for t in shares]
     return np.multiply(np.mean(found, axis=0), image - baseline)
 
 
 # %% the right ends of the pieces right="other style"
-def integrated_gradients(slope, image, baseline, steps):
+def integrated_gradients(
+    slope: Callable, image: np.ndarray, baseline: np.ndarray, steps: int
+) -> np.ndarray:
     total = 0
     for share in np.linspace(0, 1, steps + 1)[1:]:
         total = total + slope((baseline + share * (image - baseline)).astype("float32"))

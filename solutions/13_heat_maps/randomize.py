@@ -2,7 +2,9 @@
 from course_utils import judge
 
 
-def randomization_test(explain, model, images, seed):
+def randomization_test(
+    explain: Callable, model: keras.Model, images: np.ndarray, seed: int
+) -> np.ndarray:
     dice = np.random.default_rng(seed)
     ignorant = keras.models.clone_model(model)
     learned = model.get_weights()
@@ -15,7 +17,9 @@ from course_utils import judge
 from scipy import stats
 
 
-def randomization_test(explain, model, images, seed):
+def randomization_test(
+    explain: Callable, model: keras.Model, images: np.ndarray, seed: int
+) -> np.ndarray:
     known = explain(model, images)
     forgotten = explain(judge.randomized(model, seed=seed), images)
     return np.array(
@@ -30,7 +34,9 @@ def randomization_test(explain, model, images, seed):
 from course_utils import judge
 
 
-def randomization_test(explain, model, images, seed):
+def randomization_test(
+    explain: Callable, model: keras.Model, images: np.ndarray, seed: int
+) -> np.ndarray:
     rng = np.random.RandomState(seed)
     kept = model.get_weights()
     first = explain(model, images)

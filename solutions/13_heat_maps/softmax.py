@@ -2,7 +2,7 @@
 from course_utils import gradients
 
 
-def class_gradient(model, images, number):
+def class_gradient(model: keras.Model, images: np.ndarray, number: int) -> np.ndarray:
     before_softmax = keras.Model(model.inputs, model.layers[-1].input)
 
     def logit(pixels):
@@ -16,7 +16,7 @@ def class_gradient(model, images, number):
 from course_utils import gradients
 
 
-def class_gradient(model, images, number):
+def class_gradient(model: keras.Model, images: np.ndarray, number: int) -> np.ndarray:
     def logit(pixels):
         for layer in model.layers[:-1]:
             if not isinstance(layer, layers.InputLayer):
