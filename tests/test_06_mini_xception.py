@@ -351,3 +351,27 @@ def test_the_recorded_runs_say_what_the_lesson_says():
         assert held_out[-1] - min(held_out) < 0.03
     assert {run["profile"] for run in plain.runs} == {"quick"}
     assert plain.recipe["epochs"] == 15
+
+
+def test_the_recorded_parts_say_what_the_lesson_says():
+    parts = {
+        name.partition("/")[2]: 100
+        * np.array(records.load(name).metrics["test_accuracy"])
+        for name in records.names()
+        if name.startswith("mini_xception_parts/")
+    }
+    whole, without = parts.pop("mini_xception"), parts.pop("no_normalization")
+    assert set(parts) == {"flatten_head", "inner_relu", "no_residual", "no_separable"}
+    assert all(len(score) >= 3 for score in (whole, without, *parts.values()))
+    # More than guessing, by over four standard errors; all seeds alike; 16 behind.
+    assert without.min() - 50 > 4 * 100 * np.sqrt(0.25 / 1000)
+    assert np.ptp(without) < 1
+    assert whole.mean() - without.mean() == pytest.approx(16, abs=0.5)
+    assert 56.5 < without.mean() < 57.5
+    # The figure's text: five bars from 70 to 75, their ranges overlapping the whole's.
+    for score in (whole, *parts.values()):
+        assert 70 < score.mean() < 75
+        assert score.min() < whole.max()
+        assert score.max() > whole.min()
+        # Less than two seeds of the same network differ.
+        assert abs(score.mean() - whole.mean()) < np.ptp(whole)

@@ -73,7 +73,9 @@ def test_the_cifar_family_has_the_sizes_of_the_paper(depth, size):
         (nets.xception, "Xception", 71),
     ],
 )
-def test_with_the_library_s_weights_the_outputs_are_the_library_s(ours, library, side):
+def test_with_the_library_s_weights_the_outputs_are_the_library_s(
+    ours, library, side, tmp_path
+):
     shape = (side, side, 3)
     theirs = getattr(keras.applications, library)(
         weights=None, input_shape=shape, classes=10
@@ -94,6 +96,10 @@ def test_with_the_library_s_weights_the_outputs_are_the_library_s(ours, library,
     expected = theirs.predict_on_batch(x)
     assert expected.std() > 1e-3  # not saturated
     np.testing.assert_allclose(model.predict_on_batch(x), expected, rtol=1e-4)
+    # And they still are after a round trip through a file.
+    model.save(tmp_path / "net.keras")
+    again = keras.models.load_model(tmp_path / "net.keras")
+    np.testing.assert_allclose(again.predict_on_batch(x), expected, rtol=1e-4)
 
 
 def test_mini_xception_counts_its_separable_layers_as_the_library_does():

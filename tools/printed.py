@@ -2,10 +2,13 @@
 
 `python -m benchmarks lessons` runs each lesson and keeps what it printed. A sentence
 that says "in our run" may quote only numbers that stand there; a test compares them.
+So may any other sentence, title or alternative text with a share or a decimal number,
+but for numbers that are given: settings, other people's results, made-up examples.
 """
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import re
 from pathlib import Path
@@ -59,14 +62,63 @@ def keep(name: str, notebook: Any, conditions: str) -> Path:
 
 def quotes(markdown: str) -> list[tuple[str, list[str]]]:
     """Return (sentence, its numbers) for each sentence that says "in our run"."""
-    prose = re.sub(r"^```.*?^```", "", markdown, flags=re.MULTILINE | re.DOTALL)
+    return [
+        (sentence, numbers(sentence))
+        for sentence in _sentences(markdown)
+        if _OURS.search(sentence)
+    ]
+
+
+def stated(notebook: Any) -> list[tuple[str, list[str]]]:
+    """Return (sentence, its numbers) for whatever else could have been measured.
+
+    That is each sentence outside exercises, hints and formulas that has a share in
+    percent or a number with decimals, and each figure's title and alternative text.
+    """
+    texts = []
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            texts += _words_of_figures(cell.source)
+            continue
+        plain = re.sub(r"<details.*?</details>", "", cell.source, flags=re.DOTALL)
+        plain = re.sub(r"^>.*$|\$+[^$]*\$+|`[^`]*`", "", plain, flags=re.MULTILINE)
+        plain = re.sub(r"arXiv:[\d.]+\d", "", plain)
+        texts += [s for s in _sentences(plain) if not _OURS.search(s)]
     found = []
-    for paragraph in re.split(r"\n\s*\n", prose):
-        text = " ".join(paragraph.split())
-        for sentence in re.split(r"(?<=[.!?:;])\s+(?=[A-Z*])", text):
-            if _OURS.search(sentence):
-                found.append((sentence, numbers(sentence)))
+    for text in texts:
+        could_be = [
+            number
+            for number in numbers(text)
+            if "." in number or re.search(rf"{re.escape(number.strip('~'))}\s*%", text)
+        ]
+        if could_be:
+            found.append((text, could_be))
     return found
+
+
+def _words_of_figures(source: str) -> list[str]:
+    if source.startswith(("%", "!")):
+        return []
+    return [
+        keyword.value.value
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call)
+        for keyword in node.keywords
+        if keyword.arg in ("alt", "title")
+        and isinstance(keyword.value, ast.Constant)
+        and isinstance(keyword.value.value, str)
+    ]
+
+
+def _sentences(markdown: str) -> list[str]:
+    prose = re.sub(r"^```.*?^```", "", markdown, flags=re.MULTILINE | re.DOTALL)
+    return [
+        sentence
+        for paragraph in re.split(r"\n\s*\n", prose)
+        for sentence in re.split(
+            r"(?<=[.!?:;])\s+(?=[A-Z*])", " ".join(paragraph.split())
+        )
+    ]
 
 
 def numbers(text: str) -> list[str]:
