@@ -172,11 +172,6 @@ def test_maps_of_another_form_are_refused(block, shape):
         block(keras.Input(shape), 4)
 
 
-def test_zero_init_must_be_true_or_false():
-    with pytest.raises(TypeError, match="^`zero_init`: expected True or False"):
-        blocks.residual_block(keras.Input((8, 8, 3)), 4, zero_init="yes")
-
-
 def test_a_mistyped_name_gets_a_suggestion():
     with pytest.raises(ValueError, match="did you mean 'relu'"):
         blocks.plain_block(keras.Input((8, 8, 3)), 4, activation="rleu")

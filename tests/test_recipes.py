@@ -158,9 +158,3 @@ def test_a_temperature_of_one_changes_nothing():
 def test_a_wrong_argument_is_named(function, arguments, argument):
     with pytest.raises((TypeError, ValueError), match=f"^`{argument}`"):
         function(*arguments)
-
-
-@pytest.mark.parametrize("option", ["weight_decay", "ema"])
-def test_a_wrong_option_is_named(option):
-    with pytest.raises(ValueError, match=f"^`{option}`"):
-        recipes.optimizer("sgd", 0.1, **{option: -1})

@@ -43,6 +43,30 @@ def test_integer_takes_numpy_integers():
     assert _validate.integer("depth", np.int32(4)) == 4
 
 
+@pytest.mark.parametrize(
+    ("value", "error", "words"),
+    [
+        (3, TypeError, "a tuple or list of integers, got 3"),
+        ("12", TypeError, "a tuple or list of integers, got '12'"),
+        ([], ValueError, r"at least one integer, got \[\]"),
+        ([1, 2.0], TypeError, "an integer of at least 1, got 2.0"),
+        ([1, 0], ValueError, "an integer of at least 1, got 0"),
+    ],
+)
+def test_integers_are_several_and_each_is_one(value, error, words):
+    with pytest.raises(error, match=f"`sizes`: expected {words}"):
+        _validate.integers("sizes", value, 1)
+    assert _validate.integers("sizes", [1, np.int64(2)], 1) == (1, 2)
+
+
+def test_a_text_may_be_empty_only_where_that_is_said():
+    assert _validate.string("prefix", "", empty=True) == ""
+    with pytest.raises(ValueError, match="`prefix`: expected a text that is not empty"):
+        _validate.string("prefix", " ")
+    with pytest.raises(TypeError, match="`prefix`"):
+        _validate.string("prefix", 3, empty=True)
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0])
 def test_number_refuses_nan_infinity_and_out_of_range(value):
     with pytest.raises(ValueError, match="`rate`"):

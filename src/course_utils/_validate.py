@@ -113,11 +113,22 @@ def choice(argument: str, value: Any, options: Iterable[Any]) -> Any:
     raise error(_message(argument, f"one of {listed}{hint}", value))
 
 
-def string(argument: str, value: Any) -> str:
-    """Return `value` if it is a string with something in it."""
+def integers(
+    argument: str, value: Any, low: int | None = None, high: int | None = None
+) -> tuple[int, ...]:
+    """Return a tuple or list of integers within [low, high], at least one of them."""
+    if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
+        fail_type(argument, "a tuple or list of integers", value)
+    if not value:
+        fail(argument, "at least one integer", value)
+    return tuple(integer(argument, number, low, high) for number in value)
+
+
+def string(argument: str, value: Any, *, empty: bool = False) -> str:
+    """Return `value` if it is a string, with something in it unless `empty`."""
     if not isinstance(value, str):
         fail_type(argument, "a text (str)", value)
-    if not value.strip():
+    if not empty and not value.strip():
         fail(argument, "a text that is not empty", value)
     return value
 

@@ -129,10 +129,13 @@ def block_model(
 
     Raises:
         Failure: if the block returns something else than one Keras tensor.
+        TypeError: if `block` is no function, or `input_shape` no shape.
+        ValueError: for a side of `input_shape` below 1.
     """
     import keras
 
-    inputs = keras.Input(tuple(input_shape))
+    _validate.function("block", block)
+    inputs = keras.Input(_validate.integers("input_shape", input_shape, low=1))
     outputs = call(block, inputs, *arguments, **options)
     if not isinstance(outputs, keras.KerasTensor):
         raise Failure(
@@ -708,13 +711,15 @@ def model_rules(
         the largest output; after the step rtol 1e-3 and atol 1e-4.
 
     Raises:
-        TypeError: if `oracle` or `build` is no function.
-        ValueError: for an unknown rule in `hints` or `without`.
+        TypeError: an argument of the wrong type.
+        ValueError: for an unknown rule in `hints` or `without`, a side of `input_shape`
+            below 1, a negative seed, or no seed.
     """
-    _validate.function("oracle", oracle)
     _validate.function("build", build)
-    for name in without:
-        _validate.choice("without", name, RULES)
+    input_shape, seeds = _checked(oracle, input_shape, without, seeds, statistics)
+    _validate.string("prefix", prefix, empty=True)
+    if hints is not None and not isinstance(hints, Mapping):
+        _validate.fail_type("hints", "a dict of rule -> three texts", hints)
     texts = dict(_HINTS)
     for name, three in (hints or {}).items():
         texts[_validate.choice("hints", name, RULES)] = three
@@ -750,7 +755,11 @@ def compare_models(
 
     Raises:
         Failure: at the first rule that does not hold; `failure.rule` names it.
+        TypeError: an argument of the wrong type.
+        ValueError: as `model_rules`.
     """
+    _validate.function("answer", answer)
+    input_shape, seeds = _checked(oracle, input_shape, without, seeds, statistics)
     rules = model_rules(
         oracle, input_shape, without=without, seeds=seeds, statistics=statistics
     )
@@ -764,3 +773,19 @@ def compare_models(
         except Failure as failure:
             failure.rule = failure.rule or rule.name
             raise
+
+
+def _checked(
+    oracle: Any, input_shape: Any, without: Any, seeds: Any, statistics: Any
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Check what both comparisons take; return the shape and the seeds."""
+    _validate.function("oracle", oracle)
+    if isinstance(without, str) or not isinstance(without, Sequence):
+        _validate.fail_type("without", "a list of names of rules", without)
+    for name in without:
+        _validate.choice("without", name, RULES)
+    _validate.boolean("statistics", statistics)
+    return (
+        _validate.integers("input_shape", input_shape, low=1),
+        _validate.integers("seeds", seeds, low=0),
+    )

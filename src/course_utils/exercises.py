@@ -99,6 +99,28 @@ from course_utils._learners_code import (
 if TYPE_CHECKING:
     pass
 
+__all__ = [
+    "CheckFailed",
+    "Exercise",
+    "Failure",
+    "Hint",
+    "Result",
+    "Rule",
+    "as_array",
+    "attempt",
+    "built_in_rules",
+    "call",
+    "check",
+    "expect",
+    "expect_close",
+    "expect_equal",
+    "expect_shape",
+    "forget",
+    "hint",
+    "once",
+    "shape_of",
+]
+
 Kind = Literal["function", "functions", "layer", "model", "number", "choice"]
 State = Literal[
     "not attempted", "incomplete", "incorrect", "error", "broken", "correct"
@@ -144,6 +166,10 @@ class Rule:
         name: a few words that say what holds ("keeps the shape").
         function: called with the answer; returns None or raises `Failure`.
         hints: three texts, from what is observed over the concept to the place.
+
+    Raises:
+        TypeError: an argument of the wrong type.
+        ValueError: an empty text, or not three hints.
     """
 
     name: str
@@ -153,7 +179,9 @@ class Rule:
     def __post_init__(self) -> None:
         _validate.string("name", self.name)
         _validate.function("function", self.function)
-        if isinstance(self.hints, str) or len(self.hints) != 3:
+        if isinstance(self.hints, str) or not isinstance(self.hints, Sequence):
+            _validate.fail_type("hints", "three texts", self.hints)
+        if len(self.hints) != 3:
             _validate.fail("hints", "three texts", self.hints)
         for text in self.hints:
             _validate.string("hints", text)
@@ -173,6 +201,11 @@ class Exercise:
         rules: in order; the first that fails is reported.
         correct: one line that says what was checked.
         parts: the stubs inside a layer class, or the names of several functions.
+
+    Raises:
+        TypeError: an argument of the wrong type.
+        ValueError: an unknown kind, a name of another form, an empty text, no rules,
+            two of one name, or no parts where they are needed.
     """
 
     name: str
@@ -190,9 +223,18 @@ class Exercise:
         _validate.choice("kind", self.kind, get_args(Kind))
         for argument in ("lesson", "title", "correct"):
             _validate.string(argument, getattr(self, argument))
+        if not isinstance(self.rules, Sequence):
+            _validate.fail_type("rules", "a list of rules", self.rules)
+        for rule in self.rules:
+            if not isinstance(rule, Rule):
+                _validate.fail_type("rules", "a list of rules", rule)
         names = [rule.name for rule in self.rules]
         if not names or len(set(names)) != len(names):
             _validate.fail("rules", "at least one rule, each with its own name", names)
+        if not isinstance(self.parts, (tuple, list)):
+            _validate.fail_type("parts", "a tuple of names", self.parts)
+        for part in self.parts:
+            _validate.string("parts", part)
         if self.kind in ("layer", "functions") and not self.parts:
             _validate.fail("parts", f"the names of the stubs of a {self.kind}", ())
 

@@ -7,11 +7,13 @@ it was stopped, and writes a record with all that a reader needs to judge it:
     python -m course_utils.experiments run cats_vs_dogs/mini_xception
     python -m course_utils.experiments run cats_vs_dogs/mini_xception --seeds 0
     python -m course_utils.experiments run cifar10_ten_minutes
+    python -m course_utils.experiments run cifar10 --jobs 2
     python -m course_utils.experiments merge folder_from_another_machine
 
 Each seed is a run of its own, written to the record as soon as it ends, so seeds and
-experiments can be spread over processes and machines; `merge` brings the records
-together. A run that was stopped goes on after its last finished epoch.
+experiments can be spread over processes (`--jobs`) and machines; `merge` brings the
+records together. A run that was stopped goes on after its last finished epoch: with its
+weights, its optimizer and its log, but with the images in the order of a new start.
 
 The budget of a run is a number of epochs, or minutes of training. In the second case
 the learning rate follows the clock, so that a schedule ends with the budget on any
@@ -21,23 +23,27 @@ machine, and the last epoch may be cut short.
 from __future__ import annotations
 
 import argparse
-import csv
 import datetime
 import functools
 import hashlib
+import io
 import json
 import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -479,18 +485,25 @@ def run(
         The record, with all runs so far.
 
     Raises:
-        TypeError: for anything but an `Experiment`.
-        ValueError: the data are a stand-in, or a record exists that was made by another
-            recipe (move it away to begin anew).
+        TypeError: an argument of the wrong type.
+        ValueError: an unknown profile, a seed out of range, the data are a stand-in, or
+            a record exists that was made by another recipe (move it away to begin
+            anew).
         TrainingDiverged: the loss became NaN; earlier runs are kept.
         MemoryError: the device's memory does not hold a step; earlier runs are kept.
+        OSError: the disk takes no more; earlier runs and epochs are kept.
     """
     if not isinstance(experiment, Experiment):
         _validate.fail_type("experiment", "one of EXPERIMENTS", experiment)
-    results = records.folder() if results is None else Path(results)
+    results = _results_folder(results)
+    _validate.string("commit", commit, empty=True)
+    _validate.string("command", command, empty=True)
+    _validate.function("say", say, takes=1)
     experiment = experiment.at(profile)
     target = results / f"{experiment.name}.json"
-    wanted = list(experiment.seeds if seeds is None else seeds)
+    if seeds is None:
+        seeds = experiment.seeds
+    wanted = _validate.integers("seeds", seeds, 0, 2**32 - 1)
     digest = fingerprint(experiment)
     done: set[int] = set()
     if target.exists():
@@ -506,7 +519,7 @@ def run(
     for seed in missing:
         say(f"{experiment.name}, seed {seed}: {_budget(experiment)}")
         with _clear_memory_errors(experiment):
-            result, weights = _train(experiment, data, seed, digest, results)
+            result, weights = _train(experiment, data, seed, digest, results, say)
         result |= {
             "profile": profile,
             "command": command,
@@ -515,12 +528,29 @@ def run(
             "hardware": runtime.hardware(),
             "versions": runtime.versions(),
         }
-        _add(target, experiment, digest, facts, [result], weights)
+        mine = records.Record(
+            name=experiment.name,
+            recipe=experiment.recipe(),
+            recipe_hash=digest,
+            data=facts,
+            runs=(result,),
+            weights=weights,
+        )
         steps = _steps_folder(experiment, seed, digest, results)
+        _add(target, mine, steps)
         shutil.rmtree(steps, ignore_errors=True)
         accuracy = result["metrics"]["test_accuracy"]
         say(f"{experiment.name}, seed {seed}: test accuracy {accuracy:.1%}")
     return records.read(target)
+
+
+def _results_folder(results: Any) -> Path:
+    """Return the folder for records, which need not exist yet."""
+    if results is None:
+        return records.folder()
+    if not isinstance(results, (str, os.PathLike)):
+        _validate.fail_type("results", "the path of a folder", results)
+    return Path(results)
 
 
 def merge(source: Path, results: Path | None = None) -> list[str]:
@@ -534,32 +564,23 @@ def merge(source: Path, results: Path | None = None) -> list[str]:
         One line for each record that gained runs.
 
     Raises:
+        TypeError: an argument that is no path.
         ValueError: a record that was made by another recipe; nothing of it is taken.
-        FileNotFoundError: no record in `source`.
+        FileNotFoundError: there is no folder `source`, or no record in it.
     """
-    results = records.folder() if results is None else Path(results)
-    source = Path(source)
-    paths = sorted(source.glob("*/*.json"))
+    results = _results_folder(results)
+    paths = sorted(Path(_validate.folder("source", source)).glob("*/*.json"))
     if not paths:
-        raise FileNotFoundError(f"No record in {source}: expected <study>/<name>.json.")
+        raise FileNotFoundError(
+            f"`source`: expected a folder with <study>/<name>.json. No record in "
+            f"{source}."
+        )
     gained = []
     for path in paths:
         record = records.read(path)
-        target = results / f"{record.name}.json"
-        known: set[int] = set()
-        if target.exists():
-            mine = records.read(target)
-            _same_recipe(mine, record.recipe_hash, target)
-            known = set(mine.seeds)
-        new = [dict(run) for run in record.runs if run["seed"] not in known]
-        weights = None
-        if record.weights and record.weights["seed"] not in known:
-            weights = dict(record.weights)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(path.with_name(weights["file"]), target.parent)
+        new = _add(results / f"{record.name}.json", record, path.parent)
         if new:
-            _write(target, _with_runs(target, record, new, weights))
-            gained.append(f"{record.name}: seeds {[r['seed'] for r in new]}")
+            gained.append(f"{record.name}: seeds {new}")
     return gained
 
 
@@ -573,21 +594,69 @@ def _budget(experiment: Experiment) -> str:
 
 
 def _train(
-    experiment: Experiment, data: Any, seed: int, digest: str, results: Path
+    experiment: Experiment,
+    data: Any,
+    seed: int,
+    digest: str,
+    results: Path,
+    say: Callable[[str], None],
 ) -> tuple[dict[str, Any], dict[str, Any] | None]:
     """Train one seed from where it stopped; return its run and its kept weights."""
     import keras
 
     from course_utils.training import eager_if_short, fit
 
-    steps = _steps_folder(experiment, seed, digest, results)
-    steps.mkdir(parents=True, exist_ok=True)
     keras.backend.clear_session()
     keras.utils.set_random_seed(seed)
     model = experiment.build()
+    _compile(experiment, model, len(data.x_train))
+    clock = _Clock()
+    steps = _Steps(
+        _steps_folder(experiment, seed, digest, results), experiment, clock, say
+    )
+    callbacks = [clock.callback()]
+    if experiment.minutes is not None:
+        callbacks.append(_follow_the_clock(experiment, clock))
+    if experiment.ema:
+        callbacks.append(keras.callbacks.SwapEMAWeights())
+    fit(
+        model,
+        data.x_train,
+        _targets(model, data.y_train),
+        epochs=experiment.epochs,
+        batch_size=experiment.batch_size,
+        validation_data=(data.x_validation, _targets(model, data.y_validation)),
+        # The steps last: what the others do at the end of an epoch is saved, too.
+        callbacks=[*callbacks, steps.callback()],
+        label=f"{experiment.name.rpartition('/')[2]}, seed {seed}",
+        curve=False,
+    )
+    finished = len(steps.log)
+    if finished < experiment.epochs and not steps.budget_is_spent():
+        raise KeyboardInterrupt(
+            f"stopped after {finished} of {experiment.epochs} epochs; the same command "
+            "goes on from there"
+        )
+    result = {
+        "seed": seed,
+        "seconds": round(clock.total(), 1),
+        "curves": steps.curves(),
+    }
+    batches = -(-(len(data.x_test) + len(data.x_validation)) // experiment.batch_size)
+    with eager_if_short(model, batches):
+        result["metrics"] = _judge(experiment, model, data)
+        if not experiment.keep_weights or seed != experiment.seeds[0]:
+            return result, None
+        return result, _keep(experiment, model, data, seed, steps.folder)
+
+
+def _compile(experiment: Experiment, model: Any, images: int) -> None:
+    """Give a net the optimizer, the rates and the loss of its recipe."""
+    import keras
+
     rate: Any = experiment.learning_rate  # then the clock changes it
     if experiment.minutes is None:
-        per_epoch = -(-len(data.x_train) // experiment.batch_size)
+        per_epoch = -(-images // experiment.batch_size)
         rate = recipes.schedule(
             experiment.schedule, rate, experiment.epochs * per_epoch
         )
@@ -603,53 +672,6 @@ def _train(
             label_smoothing=experiment.label_smoothing
         )
     model.compile(optimizer, loss, metrics=["accuracy"])
-    clock = _Clock(steps / "clock.csv")
-    callbacks = [clock.callback()]
-    epochs = experiment.epochs
-    if experiment.minutes is not None:
-        callbacks.append(_follow_the_clock(experiment, clock))
-        if clock.trained() >= 60 * experiment.minutes:
-            epochs = clock.epochs  # the budget is spent: only take up the weights
-    if experiment.ema:
-        callbacks.append(keras.callbacks.SwapEMAWeights())
-    fit(
-        model,
-        data.x_train,
-        _targets(model, data.y_train),
-        epochs=epochs,
-        batch_size=experiment.batch_size,
-        validation_data=(data.x_validation, _targets(model, data.y_validation)),
-        callbacks=[
-            *callbacks,
-            keras.callbacks.CSVLogger(steps / "curves.csv", append=True),
-            # Last, so that what it resumes after is written in full.
-            keras.callbacks.BackupAndRestore(steps / "state", delete_checkpoint=False),
-        ],
-        label=f"{experiment.name.rpartition('/')[2]}, seed {seed}",
-        curve=False,
-    )
-    curves = _read_curves(steps / "curves.csv")
-    finished = len(curves["loss"])
-    if experiment.minutes is None:
-        stopped = finished < experiment.epochs
-    else:
-        stopped = clock.trained() < 60 * experiment.minutes and finished < epochs
-    if stopped:
-        raise KeyboardInterrupt(
-            f"stopped after {finished} of {experiment.epochs} epochs; the same command "
-            "goes on from there"
-        )
-    result = {
-        "seed": seed,
-        "seconds": round(clock.total(), 1),
-        "curves": curves | clock.curve(finished),
-    }
-    batches = -(-(len(data.x_test) + len(data.x_validation)) // experiment.batch_size)
-    with eager_if_short(model, batches):
-        result["metrics"] = _judge(experiment, model, data)
-        if not experiment.keep_weights or seed != experiment.seeds[0]:
-            return result, None
-        return result, _keep(experiment, model, data, seed, results)
 
 
 def _targets(model: Any, labels: np.ndarray) -> np.ndarray:
@@ -698,18 +720,19 @@ def _judge(experiment: Experiment, model: Any, data: Any) -> dict[str, float]:
 
 
 def _keep(
-    experiment: Experiment, model: Any, data: Any, seed: int, results: Path
+    experiment: Experiment, model: Any, data: Any, seed: int, folder: Path
 ) -> dict[str, Any]:
-    """Store the weights as float16, and measure what they are worth in this form."""
+    """Store the weights as float16, and measure what they are worth in this form.
+
+    They wait in the run's own folder until the run is recorded.
+    """
     halves = [np.asarray(w, "float16") for w in model.get_weights()]
     model.set_weights([w.astype("float32") for w in halves])
     accuracy = _judge(experiment, model, data)["test_accuracy"]
-    path = results / f"{experiment.name}.npz"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial.npz")
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{experiment.name.rpartition('/')[2]}.npz"
     arrays: dict[str, Any] = {f"w{i}": w for i, w in enumerate(halves)}
-    np.savez_compressed(partial, **arrays)
-    os.replace(partial, path)
+    np.savez_compressed(path, **arrays)
     return {
         "file": path.name,
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
@@ -720,23 +743,20 @@ def _keep(
 
 
 class _Clock:
-    """Adds up time over interruptions, in a file beside the other steps.
+    """Adds up time over interruptions.
 
     It tells the whole time, and the time of training alone, without validation.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.epochs = 0
-        self._at_epoch: dict[int, tuple[float, float]] = {}
-        if path.exists():
-            for line in path.read_text(encoding="utf-8").splitlines():
-                epoch, total, trained = line.split(",")
-                self._at_epoch[int(epoch)] = (float(total), float(trained))
-            self.epochs = max(self._at_epoch) + 1
-        self._before = self._at_epoch.get(self.epochs - 1, (0.0, 0.0))
+    def __init__(self) -> None:
+        self.at_epoch_end = (0.0, 0.0)
+        self._before = (0.0, 0.0)
         self._started = time.perf_counter()
         self._validated = 0.0
+
+    def go_on_after(self, total: float, trained: float) -> None:
+        """Add the times that an earlier process reached."""
+        self._before = (total, trained)
 
     def total(self) -> float:
         return self._before[0] + time.perf_counter() - self._started
@@ -744,10 +764,6 @@ class _Clock:
     def trained(self) -> float:
         now = time.perf_counter() - self._started
         return self._before[1] + now - self._validated
-
-    def curve(self, epochs: int) -> dict[str, list[float]]:
-        """Return the seconds of training at the end of each epoch."""
-        return {"seconds": [round(self._at_epoch[i][1], 2) for i in range(epochs)]}
 
     def callback(self) -> Any:
         import keras
@@ -762,12 +778,125 @@ class _Clock:
                 clock._validated += time.perf_counter() - self.began
 
             def on_epoch_end(self, epoch, logs=None):
-                times = (clock.total(), clock.trained())
-                clock._at_epoch[epoch] = times
-                with open(clock.path, "a", encoding="utf-8") as file:
-                    file.write(f"{epoch},{times[0]:.3f},{times[1]:.3f}\n")
+                clock.at_epoch_end = (clock.total(), clock.trained())
 
         return Tick()
+
+
+class _Steps:
+    """What an unfinished run has reached, so that another process can go on.
+
+    After each epoch one file gets all of it: weights, optimizer, and the log of every
+    epoch so far. (Keras' BackupAndRestore writes over its only file, beside which logs
+    of our own could be one epoch ahead or behind.) A file gets its name when it is
+    whole, and the one before is kept: a kill or a full disk at any moment costs the
+    epoch in progress, and a file that is damaged later costs one more.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        experiment: Experiment,
+        clock: _Clock,
+        say: Callable[[str], None],
+    ) -> None:
+        self.folder = folder
+        self.log: list[dict[str, float]] = []
+        self._experiment = experiment
+        self._clock = clock
+        self._say = say
+
+    def budget_is_spent(self) -> bool:
+        minutes = self._experiment.minutes
+        return minutes is not None and self._clock.trained() >= 60 * minutes
+
+    def curves(self) -> dict[str, list[float]]:
+        """Return each metric, and the seconds of training, at the end of each epoch."""
+        kept = ("loss", "accuracy", "val_loss", "val_accuracy")
+        curves = {name: [round(row[name], 5) for row in self.log] for name in kept}
+        return curves | {"seconds": [round(row["trained"], 2) for row in self.log]}
+
+    def _path(self, epochs: int) -> Path:
+        return self.folder / f"after-{epochs:05}.npz"
+
+    def restore(self, model: Any) -> int:
+        """Take up the latest file that is whole; return its number of epochs."""
+        for path in sorted(self.folder.glob("after-*.npz"), reverse=True):
+            try:
+                log, state = _read_step(path)
+            except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:
+                self._say(f"{path.name} is damaged ({error}): going on without it")
+                continue
+            if not model.optimizer.built:
+                model.optimizer.build(model.trainable_variables)
+            variables = [*model.variables, *model.optimizer.variables]
+            for variable, value in zip(variables, state, strict=True):
+                variable.assign(value)
+            self.log = log
+            self._clock.go_on_after(log[-1]["total"], log[-1]["trained"])
+            return len(log)
+        return 0
+
+    def save(self, model: Any, logs: dict[str, Any]) -> None:
+        """Add an epoch."""
+        from keras.ops import convert_to_numpy
+
+        row = {name: float(value) for name, value in logs.items()}
+        # Read before it was decided whether the budget is spent: not later than that.
+        row["total"], row["trained"] = self._clock.at_epoch_end
+        log = [*self.log, row]
+        variables = [*model.variables, *model.optimizer.variables]
+        state = {f"v{i}": convert_to_numpy(v) for i, v in enumerate(variables)}
+        # First in memory: what writes such formats fails in many ways on a full disk.
+        content = io.BytesIO()
+        np.savez(content, log=np.array(json.dumps(log)), **state)
+        # Of its own for each process, should two of them run the same seed.
+        partial = self.folder / f"partial-{os.getpid()}"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with open(partial, "wb") as file:
+                file.write(content.getbuffer())
+                file.flush()
+                os.fsync(file.fileno())  # before it replaces what is safe
+            os.replace(partial, self._path(len(log)))
+        except OSError as error:
+            raise OSError(
+                f"{self._experiment.name}: the state after epoch {len(log)} could not "
+                f"be saved in {self.folder} ({error}). Make room there; the same "
+                f"command goes on after epoch {len(self.log)}. Earlier runs are as "
+                "they were."
+            ) from error
+        finally:
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
+        self.log = log
+        for path in self.folder.glob("after-*.npz"):
+            if path not in (self._path(len(log)), self._path(len(log) - 1)):
+                path.unlink(missing_ok=True)
+
+    def callback(self) -> Any:
+        import keras
+
+        steps = self
+
+        class Keep(keras.callbacks.Callback):
+            def on_train_begin(self, logs=None):
+                done = steps.restore(self.model)
+                if steps.budget_is_spent():
+                    done = self.params["epochs"]  # only take up the weights
+                self.model._initial_epoch = done
+
+            def on_epoch_end(self, epoch, logs=None):
+                steps.save(self.model, logs or {})
+
+        return Keep()
+
+
+def _read_step(path: Path) -> tuple[list[dict[str, float]], list[np.ndarray]]:
+    """Read the log and the variables of a file of `_Steps`; NumPy tests checksums."""
+    with np.load(path, allow_pickle=False) as file:
+        log = json.loads(str(file["log"]))
+        return log, [file[f"v{i}"] for i in range(len(file.files) - 1)]
 
 
 def _follow_the_clock(experiment: Experiment, clock: _Clock) -> Any:
@@ -825,18 +954,6 @@ def _steps_folder(
     return results / ".unfinished" / f"{name}-{seed}-{digest[:12]}"
 
 
-def _read_curves(path: Path) -> dict[str, list[float]]:
-    """Read the log of the epochs; of one that was run twice, the second counts."""
-    rows: dict[int, dict[str, float]] = {}
-    with open(path, encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            numbers = {k: float(v) for k, v in row.items() if k and v}
-            rows[int(numbers.pop("epoch"))] = numbers
-    ordered = [rows[epoch] for epoch in sorted(rows)]
-    kept = ("loss", "accuracy", "val_loss", "val_accuracy")
-    return {name: [round(row[name], 5) for row in ordered] for name in kept}
-
-
 def _data_of(
     experiment: Experiment, say: Callable[[str], None]
 ) -> tuple[Any, dict[str, Any]]:
@@ -874,53 +991,94 @@ def _same_recipe(record: records.Record, digest: str, path: Path) -> None:
         )
 
 
-def _add(
-    target: Path,
-    experiment: Experiment,
-    digest: str,
-    facts: dict[str, Any],
-    runs: list[dict[str, Any]],
-    weights: dict[str, Any] | None,
-) -> None:
-    mine = records.Record(
-        name=experiment.name,
-        recipe=experiment.recipe(),
-        recipe_hash=digest,
-        data=facts,
-        runs=(),
-    )
-    _write(target, _with_runs(target, mine, runs, weights))
+def _add(target: Path, found: records.Record, folder: Path) -> list[int]:
+    """Add the runs that the record at `target` lacks; return their seeds.
+
+    Kept weights of one of these runs are copied beside it from `folder`.
+    """
+    with _only_writer(target):
+        # Read now: another process may have added a seed meanwhile.
+        old = records.read(target) if target.exists() else None
+        if old is not None:
+            _same_recipe(old, found.recipe_hash, target)
+        runs = [] if old is None else [dict(run) for run in old.runs]
+        known = {run["seed"] for run in runs}
+        new = [dict(run) for run in found.runs if run["seed"] not in known]
+        if not new:
+            return []
+        weights = old.weights if old else None
+        if found.weights and found.weights["seed"] not in known:
+            weights = found.weights
+            _copy(folder / weights["file"], target.with_name(weights["file"]))
+        text = {
+            "name": found.name,
+            "recipe": dict(found.recipe),
+            "recipe_hash": found.recipe_hash,
+            "data": dict(found.data),
+            "weights": dict(weights) if weights else None,
+            "runs": sorted(runs + new, key=lambda run: run["seed"]),
+        }
+        _write(target, _compact(json.dumps(text, indent=1)) + "\n")
+        return [run["seed"] for run in new]
 
 
-def _with_runs(
-    target: Path,
-    record: records.Record,
-    runs: list[dict[str, Any]],
-    weights: dict[str, Any] | None,
-) -> dict[str, Any]:
-    """Return the text of the record at `target` with some runs added."""
-    # Read again: another process may have added a seed meanwhile.
-    old = records.read(target) if target.exists() else None
-    kept = [] if old is None else [dict(run) for run in old.runs]
-    seeds = {run["seed"] for run in kept}
-    kept += [run for run in runs if run["seed"] not in seeds]
-    return {
-        "name": record.name,
-        "recipe": dict(record.recipe),
-        "recipe_hash": record.recipe_hash,
-        "data": dict(record.data),
-        "weights": weights or (dict(old.weights) if old and old.weights else None),
-        "runs": sorted(kept, key=lambda run: run["seed"]),
-    }
+#: A lock that does not change for so long was left by a process that is no more.
+_SECONDS_OF_A_LOCK = 30.0
 
 
-def _write(target: Path, text: dict[str, Any]) -> None:
-    """Replace a record in one step, so that a full disk leaves the old one."""
+@contextmanager
+def _only_writer(target: Path) -> Iterator[None]:
+    """Let one process at a time read a record and write it again.
+
+    A file that must be new is a lock on every system and on shared disks. It is held
+    for milliseconds. A killed process leaves it behind, so one that stays the same is
+    taken away; no clock of another machine is asked.
+    """
+    path = target.with_suffix(".lock")
     target.parent.mkdir(parents=True, exist_ok=True)
+    seen, since = None, 0.0
+    while True:
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+            break
+        except FileExistsError:
+            pass
+        try:
+            state = path.stat()
+        except FileNotFoundError:
+            continue  # given back just now
+        if seen != (state.st_ino, state.st_mtime_ns):
+            seen, since = (state.st_ino, state.st_mtime_ns), time.monotonic()
+        elif time.monotonic() - since > _SECONDS_OF_A_LOCK:
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise OSError(
+                    f"{path} keeps {target.name} from being written, and cannot be "
+                    f"removed ({error}). Delete it, and give the same command again."
+                ) from error
+        time.sleep(0.02)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _write(target: Path, text: str) -> None:
+    """Replace a record in one step, so that a full disk leaves the old one."""
     partial = target.with_suffix(f".{os.getpid()}.partial")
     try:
-        lines = _compact(json.dumps(text, indent=1))
-        partial.write_text(lines + "\n", encoding="utf-8")
+        partial.write_text(text, encoding="utf-8")
+        os.replace(partial, target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file in one step."""
+    partial = target.with_suffix(f".{os.getpid()}.partial")
+    try:
+        shutil.copyfile(source, partial)
         os.replace(partial, target)
     finally:
         partial.unlink(missing_ok=True)
@@ -933,13 +1091,17 @@ def _compact(text: str) -> str:
     )
 
 
+#: What decides how a run ends: the package, and the versions of what it needs.
+_DECIDES = ("src", "pyproject.toml", "requirements.lock")
+
+
 def _commit() -> tuple[str, bool]:
     """Return the checkout's commit, and whether what was committed is what runs."""
     root = Path(__file__).parents[2]
     commands = (
         ["git", "rev-parse", "--short=12", "HEAD"],
         # The records themselves may be in the making.
-        ["git", "status", "--porcelain", "--", "src", "pyproject.toml"],
+        ["git", "status", "--porcelain", "--", *_DECIDES],
     )
     try:
         head, status = (
@@ -963,7 +1125,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="name the experiments and count their records")
-    runner = commands.add_parser("run", help="train and record")
+    # Without abbreviations, so that a record can leave out what names a folder here.
+    runner = commands.add_parser("run", help="train and record", allow_abbrev=False)
     runner.add_argument("names", nargs="+", help="experiments; a study stands for all")
     runner.add_argument("--seeds", type=int, nargs="+", help="only these seeds")
     runner.add_argument("--profile", default="full", choices=runtime.PROFILES)
@@ -971,8 +1134,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     runner.add_argument(
         "--commit", default="", help="the commit, where this is no git checkout"
     )
+    runner.add_argument(
+        "--jobs", type=int, default=1, help="so many processes, each with one seed"
+    )
     merger = commands.add_parser("merge", help="add another folder's runs")
     merger.add_argument("source", type=Path)
+    merger.add_argument("--results", type=Path, help="folder to add to")
     chosen = parser.parse_args(arguments)
 
     try:
@@ -983,7 +1150,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(f"{name:<46} {len(made)} of {len(experiment.seeds)} recorded")
             return 0
         if chosen.command == "merge":
-            gained = merge(chosen.source)
+            gained = merge(chosen.source, chosen.results)
             print("\n".join(gained) or "Nothing new.")
             return 0
         return _run_command(chosen, arguments)
@@ -997,8 +1164,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _shared_command(arguments: Sequence[str]) -> str:
     """Return the command without what holds on one machine only."""
-    kept = list(arguments)
-    for option in ("--results", "--commit"):
+    options = ("--results", "--commit", "--jobs")
+    kept = [x for x in arguments if not x.startswith(tuple(f"{o}=" for o in options))]
+    for option in options:
         if option in kept:
             place = kept.index(option)
             del kept[place : place + 2]
@@ -1018,8 +1186,9 @@ def _run_command(chosen: argparse.Namespace, arguments: list[str]) -> int:
     if chosen.profile != "smoke":
         if commit and not clean:
             raise ValueError(
-                "The package has changes that are not committed, so a record could not "
-                "say what was run. Commit them first; nothing was run."
+                f"There are changes in {', '.join(_DECIDES)} that are not committed, "
+                "so a record could not say what was run. Commit them first; nothing "
+                "was run."
             )
         if not commit and not chosen.commit:
             raise ValueError(
@@ -1030,6 +1199,9 @@ def _run_command(chosen: argparse.Namespace, arguments: list[str]) -> int:
             "A rehearsal in the smoke profile is not recorded in the course: name a "
             "folder for it with --results."
         )
+    _validate.integer("--jobs", chosen.jobs, 1)
+    if chosen.jobs > 1:
+        return _run_side_by_side(selected, chosen)
     runtime.quiet_frameworks()
     for experiment in selected:
         run(
@@ -1041,6 +1213,93 @@ def _run_command(chosen: argparse.Namespace, arguments: list[str]) -> int:
             command=_shared_command(arguments),
         )
     return 0
+
+
+def _run_side_by_side(selected: list[Experiment], chosen: argparse.Namespace) -> int:
+    """Run each seed in a process of its own, some at a time; return the exit status."""
+    timed = [e.name for e in selected if e.at(chosen.profile).minutes is not None]
+    if timed:
+        raise ValueError(
+            f"{timed[0]} has a budget of minutes, which processes side by side would "
+            "share. Run it with `--jobs 1`."
+        )
+    options = ["--profile", chosen.profile]
+    if chosen.results is not None:
+        options += ["--results", str(chosen.results)]
+    if chosen.commit:
+        options += ["--commit", chosen.commit]
+    wanted = [
+        (experiment.name, seed)
+        for experiment in selected
+        for seed in dict.fromkeys(chosen.seeds or experiment.at(chosen.profile).seeds)
+    ]
+    running: set[subprocess.Popen[str]] = set()
+    speaking, stopping = threading.Lock(), threading.Event()
+
+    def work(name: str, seed: int) -> int:
+        command = [sys.executable, "-m", "course_utils.experiments", "run", name]
+        with speaking:  # none may begin while the others are told to stop
+            if stopping.is_set():
+                return 130
+            child = subprocess.Popen(
+                [*command, "--seeds", str(seed), *options],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                encoding="utf-8",
+                errors="replace",
+                # Ctrl-C comes from here alone: a second one would end a step midway.
+                start_new_session=True,
+                env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+            )
+            running.add(child)
+        assert child.stdout is not None
+        for line in child.stdout:
+            with speaking:
+                print(f"[{name} {seed}] {line.rstrip()}", flush=True)
+        status = child.wait()
+        running.discard(child)
+        return status
+
+    def stop() -> None:
+        with speaking:
+            stopping.set()
+            for child in list(running):
+                with suppress(OSError):
+                    if os.name == "posix":
+                        child.send_signal(signal.SIGINT)
+                    else:
+                        child.terminate()
+
+    # Killed like this, a process would leave the others behind: it stops them instead.
+    ending = threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGTERM)
+    if ending:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with ThreadPoolExecutor(chosen.jobs) as pool:
+            try:
+                futures = [pool.submit(work, *one) for one in wanted]
+                statuses = [future.result() for future in futures]
+            except BaseException:
+                stop()
+                raise
+    finally:
+        if ending:
+            signal.signal(signal.SIGTERM, before)
+    failed = [
+        f"{name}, seed {seed} (status {status})"
+        for (name, seed), status in zip(wanted, statuses, strict=True)
+        if status
+    ]
+    print(f"{len(wanted) - len(failed)} of {len(wanted)} runs are recorded.")
+    if failed:
+        print(
+            f"Not recorded: {'; '.join(failed)}. The reason stands above; the same "
+            "command tries these again.",
+            file=sys.stderr,
+        )
+    return 2 if failed else 0
 
 
 if __name__ == "__main__":

@@ -105,8 +105,16 @@ def differentiate(
     Returns:
         A function of a list of arrays, and constants: it returns the value and the
         list of its gradients in the arrays.
+
+    Raises:
+        TypeError: if `function` cannot be called, `compile` is not True or False, or,
+            when called, for anything but a list of arrays.
+        ValueError: when called, if the value is not a scalar.
     """
     import keras
+
+    _validate.function("function", function)
+    _validate.boolean("compile", compile)
 
     def scalar(tensors, *constants):
         return _scalar(function(tensors, *constants))
@@ -155,6 +163,8 @@ def differentiate(
             )
 
     def run(arrays, *constants):
+        if not isinstance(arrays, (list, tuple)):  # an array would fall into its rows
+            _validate.fail_type("arrays", "a list of arrays", arrays)
         value, gradients = compiled(
             [to_tensor(array) for array in arrays], *map(to_tensor, constants)
         )

@@ -364,7 +364,9 @@ def grade(
 
     Raises:
         FileNotFoundError: if the folder does not exist, or holds no notebook.
-        ValueError: for a timeout or number of jobs below the smallest that makes sense.
+        ValueError: for a timeout or number of jobs below the smallest that makes sense,
+            or an unknown profile.
+        TypeError: for an argument of the wrong type.
         RuntimeError: if IPython is not installed.
 
     Example:
@@ -373,6 +375,8 @@ def grade(
     _validate.number("timeout", timeout, low=1)
     _validate.integer("jobs", jobs, low=1, high=64)
     _validate.choice("profile", profile, ["smoke", "quick", "full"])
+    if progress is not None:
+        _validate.function("progress", progress, takes=1)
     root = Path(_validate.folder("folder", folder))
     paths = [p for p in sorted(root.rglob("*.ipynb")) if not _is_hidden(p, root)]
     if not paths:
@@ -432,12 +436,15 @@ def write_csv(rows: Sequence[Row], path: str | os.PathLike[str]) -> None:
 
     Raises:
         TypeError: for a path that is none, or rows that `grade` did not return.
+        FileNotFoundError: if the folder of the file does not exist.
     """
+    _check_rows(rows)
     if not isinstance(path, (str, os.PathLike)):
         _validate.fail_type("path", "the path of a file", path)
-    for row in rows:
-        if not isinstance(row, Row):
-            _validate.fail_type("rows", "what `grade` returned", row)
+    if not Path(path).absolute().parent.is_dir():
+        raise FileNotFoundError(
+            f"`path`: expected a file in a folder that exists, got {path}."
+        )
     with open(path, "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow([entry.name for entry in fields(Row)])
@@ -449,7 +456,15 @@ def write_csv(rows: Sequence[Row], path: str | os.PathLike[str]) -> None:
 
 
 def as_table(rows: Sequence[Row]) -> str:
-    """Return the grades as lines of text: file, exercise, state, rule that failed."""
+    """Return the grades as lines of text: file, exercise, state, rule that failed.
+
+    Args:
+        rows: what `grade` returned.
+
+    Raises:
+        TypeError: for rows that `grade` did not return.
+    """
+    _check_rows(rows)
     lines = [("file", "exercise", "state", "rule")]
     for row in rows:
         last = row.rule or (row.note if row.state in ("missing", "not graded") else "")
@@ -461,6 +476,14 @@ def as_table(rows: Sequence[Row]) -> str:
         padded = [f"{text:<{width}}" for text, width in zip(line, widths, strict=False)]
         texts.append("  ".join([*padded, line[3]]).rstrip())
     return "\n".join(texts)
+
+
+def _check_rows(rows: Any) -> None:
+    if isinstance(rows, str) or not isinstance(rows, Sequence):
+        _validate.fail_type("rows", "what `grade` returned", rows)
+    for row in rows:
+        if not isinstance(row, Row):
+            _validate.fail_type("rows", "what `grade` returned", row)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from course_utils import _validate, interpret
+from course_utils import _graph, _validate, interpret
 
 __all__ = [
     "Curves",
@@ -179,7 +179,8 @@ def _probabilities(outputs: Any, classes: np.ndarray) -> np.ndarray:
         _validate.fail_with_words("model", "a model that gives probabilities", came)
     if classes.min() < 0 or classes.max() >= outputs.shape[1]:
         expected = f"classes from 0 to {outputs.shape[1] - 1}"
-        _validate.fail("classes", expected, classes)
+        came = f"classes from {classes.min()} to {classes.max()}"
+        _validate.fail_with_words("classes", expected, came)
     return np.asarray(outputs[np.arange(len(outputs)), classes])
 
 
@@ -241,24 +242,25 @@ def randomized(model: Any, layers: int | None = None, *, seed: int = 0) -> Any:
     """
     import keras
 
-    from course_utils import _graph
-
     _graph.graph_model("model", model)
     rng = np.random.default_rng(_validate.integer("seed", seed, 0))
+    count = len(_weighted(model))
+    layers = count if layers is None else _validate.integer("layers", layers, 0, count)
     copy = keras.models.clone_model(model)
     copy.set_weights(model.get_weights())
-    found = {
-        id(step.operation): step.operation
-        for step in _graph.follow(copy).steps
-        if getattr(step.operation, "weights", None)
-    }
-    weighted = list(found.values())
-    if layers is None:
-        layers = len(weighted)
-    layers = _validate.integer("layers", layers, 0, len(weighted))
-    for layer in weighted[len(weighted) - layers :]:
+    for layer in _weighted(copy)[count - layers :]:
         layer.set_weights([rng.permuted(w, axis=None) for w in layer.get_weights()])
     return copy
+
+
+def _weighted(model: Any) -> list[Any]:
+    """Return the layers with weights, from the input to the output."""
+    found = {
+        id(step.operation): step.operation
+        for step in _graph.follow(model).steps
+        if getattr(step.operation, "weights", None)
+    }
+    return list(found.values())
 
 
 def similarity(maps: Any, others: Any) -> np.ndarray:

@@ -127,6 +127,7 @@ def dense_classifier(
     import keras
     from keras import layers
 
+    _validate.integer("num_classes", num_classes, low=2)
     inputs = keras.Input(_validate.image_shape(input_shape, smallest=1), name="image")
     x = layers.Flatten()(_augmented(inputs, augmentation))
     for units in (256, 128):
@@ -172,6 +173,7 @@ def small_convnet(
     import keras
     from keras import layers
 
+    _validate.integer("num_classes", num_classes, low=2)
     inputs = keras.Input(_validate.image_shape(input_shape, smallest=10), name="image")
     x = _augmented(inputs, augmentation)
     for filters in (32, 64):
@@ -220,6 +222,7 @@ def plain_convnet(
     import keras
     from keras import layers
 
+    _validate.integer("num_classes", num_classes, low=2)
     shape = _validate.image_shape(input_shape, smallest=78)
     _validate.number("dropout", dropout, low=0, high=0.99)
     inputs = keras.Input(shape, name="image")
@@ -285,6 +288,7 @@ def mini_xception(
     import keras
     from keras import layers
 
+    _validate.integer("num_classes", num_classes, low=2)
     shape = _validate.image_shape(input_shape, smallest=8)
     for name, value in [
         ("residual", residual),
@@ -292,12 +296,7 @@ def mini_xception(
         ("separable", separable),
     ]:
         _validate.boolean(name, value)
-    if not isinstance(filters, Sequence) or isinstance(filters, (str, bytes)):
-        _validate.fail_type("filters", "a sequence of integers", filters)
-    if not filters:
-        _validate.fail("filters", "at least one number", filters)
-    for number in filters:
-        _validate.integer("filters", number, low=1)
+    _validate.integers("filters", filters, low=1)
     _validate.choice("head", head, ("average", "flatten"))
     _validate.number("dropout", dropout, low=0, high=0.99)
 
@@ -360,6 +359,7 @@ def xception(
 
     shape = _validate.image_shape(input_shape, smallest=71)
     _validate.boolean("include_top", include_top)
+    _validate.integer("num_classes", num_classes, low=2)
     common: dict[str, Any] = {"normalization": "after", "momentum": 0.99}
     inputs = keras.Input(shape, name="image")
     x = normalized(layers.Conv2D(32, 3, strides=2, use_bias=False)(inputs))
@@ -375,7 +375,6 @@ def xception(
         x = normalized(separable(x))
     if not include_top:
         return keras.Model(inputs, x, name="xception")
-    _validate.integer("num_classes", num_classes, low=2)
     x = layers.GlobalAveragePooling2D()(x)
     outputs = layers.Dense(num_classes, activation="softmax")(x)
     return keras.Model(inputs, outputs, name="xception")
@@ -552,6 +551,7 @@ def shallow_convnet(
     import keras
     from keras import layers
 
+    _validate.integer("num_classes", num_classes, low=2)
     inputs = keras.Input(_validate.image_shape(input_shape, smallest=8), name="image")
     x = layers.Rescaling(1 / 255)(_augmented(inputs, augmentation))
     for filters in (32, 64, 128):
@@ -603,12 +603,10 @@ def strided_resnet(
     import keras
     from keras import layers
 
+    _validate.integer("num_classes", num_classes, low=2)
     shape = _validate.image_shape(input_shape, smallest=4)
-    expected = "seven numbers, 1 or 2"
-    if not isinstance(strides, Sequence) or isinstance(strides, (str, bytes)):
-        _validate.fail_type("strides", expected, strides)
-    if len(strides) != 7 or not set(strides) <= {1, 2}:
-        _validate.fail("strides", expected, strides)
+    if len(_validate.integers("strides", strides, low=1, high=2)) != 7:
+        _validate.fail("strides", "seven numbers, 1 or 2", strides)
 
     def normalization() -> Any:
         return layers.BatchNormalization(momentum=0.9)
@@ -666,6 +664,7 @@ def fast_resnet(
     import keras
     from keras import layers
 
+    _validate.integer("num_classes", num_classes, low=2)
     shape = _validate.image_shape(input_shape, smallest=8)
     _validate.integer("width", width, low=1)
 
@@ -768,7 +767,6 @@ def _head(x: Any, num_classes: int) -> Any:
     """One sigmoid unit for two classes, else a softmax; always in float32."""
     from keras import layers
 
-    _validate.integer("num_classes", num_classes, low=2)
     if num_classes == 2:
         return layers.Dense(1, activation="sigmoid", dtype="float32")(x)
     return layers.Dense(num_classes, activation="softmax", dtype="float32")(x)

@@ -288,8 +288,8 @@ def stamp(dataset: Any) -> Any:
         TypeError: something else than a dataset.
         RuntimeError: TensorFlow is not installed.
     """
+    _check_dataset("dataset", dataset)
     tf = _tensorflow()
-    _check_dataset(dataset)
     # `zip` asks its parts in turn: first the clock, then the dataset.
     as_it_is = tf.autograph.experimental.do_not_convert
     clock = tf.data.Dataset.counter().map(as_it_is(lambda _: tf.timestamp()))
@@ -318,8 +318,8 @@ def as_written(dataset: Any) -> Any:
         TypeError: something else than a dataset.
         RuntimeError: TensorFlow is not installed.
     """
+    _check_dataset("dataset", dataset)
     tf = _tensorflow()
-    _check_dataset(dataset)
     options = tf.data.Options()
     options.experimental_optimization.apply_default_optimizations = False
     options.experimental_optimization.inject_prefetch = False
@@ -361,8 +361,8 @@ def input_pipeline(
 
     Raises:
         TypeError: an argument of the wrong type.
-        ValueError: images without four axes, another number of labels, or a number out
-            of range.
+        ValueError: images without four axes, empty ones, NaN, another number of labels,
+            or a number out of range.
         RuntimeError: TensorFlow is not installed.
 
     Example:
@@ -372,7 +372,7 @@ def input_pipeline(
     References:
         Murray et al. (2021), "tf.data: a machine learning data processing framework".
     """
-    images = _validate.array("images", images, ndim=4, finite=False)
+    images = _validate.array("images", images, ndim=4)
     labels = _validate.array("labels", labels)
     if len(labels) != len(images):
         _validate.fail("labels", f"{len(images)} labels, one an image", labels)
@@ -496,11 +496,11 @@ def profile(
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     print(profile(dataset, model.train_on_batch, folder))
     """
-    tf = _tensorflow()
-    _check_dataset(batches)
+    _check_dataset("batches", batches)
     _validate.function("consume", consume)
     folder = _validate.folder("folder", folder)
     steps = _validate.integer("steps", steps, 1)
+    tf = _tensorflow()
     for batch in batches:  # compile the model and fill a cache
         consume(*_parts(batch))
     known = set(_profiles(folder))
@@ -543,9 +543,9 @@ def _is_dataset(value: Any) -> bool:
     return hasattr(value, "element_spec") and hasattr(value, "with_options")
 
 
-def _check_dataset(dataset: Any) -> None:
+def _check_dataset(argument: str, dataset: Any) -> None:
     if not _is_dataset(dataset):
-        _validate.fail_type("dataset", "a tf.data.Dataset", dataset)
+        _validate.fail_type(argument, "a tf.data.Dataset", dataset)
 
 
 def _durations(argument: str, value: Any) -> np.ndarray:

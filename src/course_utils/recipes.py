@@ -30,6 +30,7 @@ __all__ = [
 SCHEDULES = ("constant", "cosine", "one_cycle", "cyclical")
 OPTIMIZERS = ("adadelta", "adam", "sgd")
 _CYCLES = 4
+_ROUNDING = 1e-3  # a softmax in half precision may end up so much above 1
 
 
 def schedule(name: str, peak: float, steps: int) -> Any:
@@ -104,6 +105,8 @@ def optimizer(
     import keras
 
     _validate.choice("name", name, OPTIMIZERS)
+    if not isinstance(learning_rate, keras.optimizers.schedules.LearningRateSchedule):
+        _validate.number("learning_rate", learning_rate, low=0)
     _validate.number("weight_decay", weight_decay, low=0)
     _validate.number("ema", ema, low=0, high=0.99999)
     options: dict[str, Any] = {"weight_decay": weight_decay or None}
@@ -130,13 +133,15 @@ def flip_average(model: Any, images: Any, batch_size: int = 500) -> np.ndarray:
 
     Raises:
         TypeError: an argument of the wrong type.
-        ValueError: images without four axes.
+        ValueError: a model that is not built, images without four axes, NaN, or a
+            `batch_size` below 1.
 
     Example:
         >>> flip_average(model, x_test).argmax(axis=1)
     """
     _validate.keras_model("model", model)
     images = _validate.array("images", images, ndim=4)
+    batch_size = _validate.integer("batch_size", batch_size, low=1)
     options = {"batch_size": batch_size, "verbose": 0}
     as_they_are = model.predict(images, **options)
     return (as_they_are + model.predict(images[:, :, ::-1], **options)) / 2
@@ -193,7 +198,8 @@ def calibration_error(probabilities: Any, labels: Any, bins: int = 15) -> float:
 
     Raises:
         TypeError: an argument of the wrong type.
-        ValueError: shapes that do not fit.
+        ValueError: shapes that do not fit, NaN, probabilities that are none, labels
+            that are no classes, or `bins` below 1.
 
     Example:
         >>> calibration_error([[0.9, 0.1], [0.1, 0.9]], [0, 0])
@@ -234,6 +240,8 @@ def soften(probabilities: Any, temperature: float) -> np.ndarray:
         Guo, Pleiss, Sun & Weinberger (2017).
     """
     probabilities = _validate.array("probabilities", probabilities, ndim=2)
+    if probabilities.min() < 0:
+        _no_probabilities("probabilities of at least 0", probabilities)
     _validate.number("temperature", temperature, low=1e-6)
     # A softmax does not see what is added to all scores, so the logarithm will do.
     scores = np.log(np.maximum(probabilities.astype(float), 1e-30)) / temperature
@@ -253,7 +261,8 @@ def temperature(probabilities: Any, labels: Any) -> float:
 
     Raises:
         TypeError: an argument of the wrong type.
-        ValueError: shapes that do not fit.
+        ValueError: shapes that do not fit, NaN, probabilities that are none, or labels
+            that are no classes.
 
     Example:
         >>> soften(on_test, temperature(on_validation, y_validation))
@@ -279,12 +288,24 @@ def temperature(probabilities: Any, labels: Any) -> float:
 def _scored(probabilities: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:
     """Check predictions and the right classes, and return both as arrays."""
     probabilities = _validate.array("probabilities", probabilities, ndim=2)
-    labels = _validate.array("labels", labels, ndim=1).astype(int)
+    if probabilities.min() < 0 or probabilities.max() > 1 + _ROUNDING:
+        _no_probabilities("probabilities from 0 to 1", probabilities)
+    labels = _validate.array("labels", labels, ndim=1)
+    broken = labels[labels != np.round(labels)]
+    if len(broken):
+        _validate.fail_with_words("labels", "whole numbers", f"{broken[0]:g}")
+    labels = labels.astype(int)
     if len(labels) != len(probabilities):
         _validate.fail_with_words(
             "labels", f"{len(probabilities)} classes, one a row", f"{len(labels)}"
         )
     classes = probabilities.shape[1]
     if labels.min() < 0 or labels.max() >= classes:
-        _validate.fail("labels", f"classes from 0 to {classes - 1}", labels)
+        came = f"classes from {labels.min()} to {labels.max()}"
+        _validate.fail_with_words("labels", f"classes from 0 to {classes - 1}", came)
     return probabilities.astype(float), labels
+
+
+def _no_probabilities(expected: str, probabilities: np.ndarray) -> None:
+    came = f"values from {probabilities.min():g} to {probabilities.max():g}"
+    _validate.fail_with_words("probabilities", expected, came)

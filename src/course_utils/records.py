@@ -164,12 +164,17 @@ def read(path: Path) -> Record:
 
     Raises:
         TypeError: `path` is no path.
+        FileNotFoundError: there is no such file.
         ValueError: the file is not a record. It is named; `git checkout` or a new
             installation of the course brings the original back.
     """
     if not isinstance(path, (str, os.PathLike)):
         _validate.fail_type("path", "the path of a record", path)
     path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"`path`: expected the path of a record that exists, got {path}."
+        )
     try:
         text = json.loads(path.read_text(encoding="utf-8"))
         kept = (text.get("weights") or {}).get("file", "none.npz")
@@ -186,8 +191,9 @@ def read(path: Path) -> Record:
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
-            f"{path.name} is not a record of a run ({type(error).__name__}: {error}). "
-            "Restore it from the repository, or install the course again."
+            f"`path`: expected the record of a run, got {path.name} "
+            f"({type(error).__name__}: {error}). Restore it from the repository, or "
+            "install the course again."
         ) from error
 
 
@@ -250,7 +256,9 @@ def read_weights(record: Record) -> list[np.ndarray]:
     if not isinstance(record, Record):
         _validate.fail_type("record", "a record, as `load` returns it", record)
     if record.weights is None:
-        raise ValueError(f"The record {record.name!r} keeps no weights.")
+        _validate.fail_with_words(
+            "record", "a record that keeps weights", f"{record.name!r}, which has none"
+        )
     path = (folder() / record.name).with_name(record.weights["file"])
     if not path.is_file():
         raise FileNotFoundError(

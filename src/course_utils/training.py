@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -509,14 +509,30 @@ def _callback_list(
     return Callbacks([*callbacks, Epochs()], add_history=True, **fit_arguments)
 
 
-@contextmanager
-def eager_if_short(model: Any, steps: int) -> Iterator[None]:
+def eager_if_short(model: Any, steps: int) -> AbstractContextManager[None]:
     """Run a few steps as they are: on TensorFlow, tracing them would take longer.
 
     Args:
         model: a compiled keras.Model; its `fit`, `evaluate` and `predict` are meant.
         steps: how many steps (mini-batches) will run inside.
+
+    Returns:
+        What stands behind `with`.
+
+    Raises:
+        TypeError: an argument of the wrong type.
+        ValueError: a model that is not compiled, or a negative number of steps.
+
+    Example:
+        `with eager_if_short(model, steps=1): model.evaluate(x, y)`
     """
+    # Here and not in the generator, which would only begin with the `with`.
+    _check_model(model)
+    return _eager_if_short(model, _validate.integer("steps", steps, 0))
+
+
+@contextmanager
+def _eager_if_short(model: Any, steps: int) -> Iterator[None]:
     import keras
 
     if keras.backend.backend() != "tensorflow" or steps > _STEPS_NOT_WORTH_A_TRACE:
