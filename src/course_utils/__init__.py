@@ -28,10 +28,13 @@ _HOME = {
     "separable_block": "blocks",
     "cifar_resnet": "nets",
     "dense_classifier": "nets",
+    "fast_resnet": "nets",
     "mini_xception": "nets",
     "plain_convnet": "nets",
     "resnet50": "nets",
+    "shallow_convnet": "nets",
     "small_convnet": "nets",
+    "strided_resnet": "nets",
     "xception": "nets",
 }
 _MODULES = (
