@@ -22,6 +22,7 @@ def lesson():
     """Give the functions that the lesson defines as one object."""
     names = {"np": np, "keras": keras, "layers": layers}
     for text in (
+        "def plain_convnet(",
         "def separable_block(",
         "def mini_xception(",
         "def body_with_a_bug(",
@@ -56,9 +57,21 @@ def test_mini_xception_has_exact_parameters_and_a_map_of_six(lesson):
         assert last.output.shape[1:] == (6, 6, 512)
 
 
-def test_the_plain_convnet_has_nine_maps_and_exact_parameters():
+def test_the_lessons_plain_convnet_is_the_packages(lesson):
+    ours, kept = (
+        lesson.plain_convnet((80, 80, 3)),
+        nets.plain_convnet(input_shape=(80, 80, 3)),
+    )
+    ours.set_weights(kept.get_weights())
+    x = np.random.default_rng(0).uniform(0, 255, (2, 80, 80, 3))
+    np.testing.assert_allclose(
+        ours.predict_on_batch(x), kept.predict_on_batch(x), rtol=1e-6
+    )
+
+
+def test_the_plain_convnet_has_nine_maps_and_exact_parameters(lesson):
     model = nets.plain_convnet()
-    assert model.count_params() == 991_041
+    assert model.count_params() == lesson.plain_convnet().count_params() == 991_041
     kinds = (layers.Conv2D, layers.MaxPooling2D)
     maps = [x.output.shape for x in model.layers if isinstance(x, kinds)]
     assert [shape[1] for shape in maps] == [178, 89, 87, 43, 41, 20, 18, 9, 7]

@@ -1,5 +1,7 @@
 """Gradients agree with mathematics done by hand, on whichever backend runs."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -214,6 +216,28 @@ def test_a_subclassed_model_has_weight_gradients_but_no_graph():
     assert len(gradients.weight_gradients(model, x, y, "mse")[1]) == 2
     with pytest.raises(TypeError, match="functional or Sequential"):
         gradients.output_gradients(model, x, y, "mse")
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_softmax_over_one_unit_has_no_gradient_unless_the_loss_finds_the_score(seed):
+    """What lesson 03 says of its last bug, on each backend."""
+    keras.utils.set_random_seed(seed)
+    x = np.random.default_rng(seed).normal(size=(8, 16)).astype("float32")
+    y = np.array([[0.0], [1.0]] * 4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        head = keras.Sequential(
+            [keras.Input((16,)), layers.Dense(1, activation="softmax")]
+        )
+        np.testing.assert_allclose(head.predict_on_batch(x), 1, atol=1e-6)
+        _, slopes = gradients.weight_gradients(head, x, y, lambda y, p: p)
+        assert max(np.abs(slope).max() for slope in slopes.values()) < 1e-6
+        _, slopes = gradients.weight_gradients(head, x, y, "binary_crossentropy")
+    largest = max(np.abs(slope).max() for slope in slopes.values())
+    if keras.backend.backend() == "tensorflow":  # it computes from the score
+        assert largest > 1e-3
+    else:
+        assert largest == 0
 
 
 def test_bad_input_is_named():
