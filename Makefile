@@ -36,8 +36,8 @@ epub: $(READY) ## pack the built site as an EPUB
 slides: $(READY) ## make a deck of slides for each lesson of the built site
 	@$(BIN)/python tools/slides.py
 
-test: $(READY) ## run every test, each lesson untouched and solved (about 20 minutes)
-	@echo "Running all tests on $(JOBS) processes: usually about 20 minutes on two cores."
+test: $(READY) ## run every test, each lesson untouched and solved (about 15 minutes)
+	@echo "Running all tests on $(JOBS) processes: usually about 15 minutes on two cores."
 	@COURSE_PROFILE=smoke COURSE_CHECK=blank $(BIN)/python -m pytest --nbmake \
 		-n $(JOBS) --dist worksteal -q lessons tests
 
