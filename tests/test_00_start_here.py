@@ -173,7 +173,9 @@ def test_inputs_that_a_stride_of_2_makes_3_wide():
     assert pixels_read(8, 3, stride=2)[-1] == 0
 
 
-def test_a_misspelled_name_is_an_error():
+def test_a_misspelled_name_is_an_error(monkeypatch):
+    monkeypatch.delenv("COURSE_CHECK", raising=False)
+
     def misspelled(n, filter_size, stride=1, padding=0):
         return (n + 2 * padding - fitler_size) // stride + 1  # noqa: F821
 
