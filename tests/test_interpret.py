@@ -383,6 +383,16 @@ def test_a_bad_wish_for_a_visualization_is_named(change, error, words):
         interpret.visualize(net, **arguments)
 
 
+@pytest.mark.parametrize("shape", [(24, 24, 3), (None, None, 1)])
+def test_a_model_that_takes_no_such_pictures_is_named(shape):
+    inputs = keras.Input(shape)
+    maps = keras.layers.Conv2D(2, 3, name="maps")(inputs)
+    outputs = keras.layers.GlobalAveragePooling2D()(maps)
+    net = keras.Model(inputs, outputs)
+    with pytest.raises(ValueError, match=r"`size`: expected images of shape"):
+        interpret.visualize(net, "maps", [0], size=16)
+
+
 # --------------------------------------------------------------------------- bad input
 
 

@@ -224,6 +224,7 @@ def result_rows() -> list[str]:
         rows.append(("A lesson in the `quick` profile, all cells", span, device))
     wanted = {
         "Grad-CAM, ours": "Grad-CAM of 4 images, `course_utils`",
+        "Grad-CAM, Xplique": "the same, Xplique",
         "Grad-CAM, tf-keras-vis": "the same, tf-keras-vis",
         "import course_utils, NumPy included": "`import course_utils, numpy`",
     }

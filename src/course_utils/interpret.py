@@ -512,7 +512,8 @@ def visualize(
     Raises:
         TypeError: for anything but a Keras model, a name and whole numbers.
         ValueError: for an unknown layer, one that puts out no stack of maps or maps too
-            small for the border, a filter out of range, or a number out of range.
+            small for the border, a filter out of range, a number out of range, or a
+            model that takes no color images of this size.
 
     Example:
         `found = visualize(model, "conv2d_3", range(8), jitter=8, fourier=True)`
@@ -537,7 +538,7 @@ def visualize(
     if colors is not None:
         mixing = _validate.array("colors", colors, shape=(3, 3), dtype="float32")
 
-    one = _images(model, np.zeros((1, size, size, 3), "float32"))
+    one = _images(model, np.zeros((1, size, size, 3), "float32"), "size")
     found = dict(_layers(model))
     target = found[_validate.choice("layer", layer, found)]
     shape = _output_shape(model, target, one, layer)
@@ -687,7 +688,7 @@ def _names(argument: str, layers: Any, known: dict[str, Any]) -> list[str]:
     return [_validate.choice(argument, name, known) for name in layers]
 
 
-def _images(model: Any, images: Any) -> np.ndarray:
+def _images(model: Any, images: Any, argument: str = "images") -> np.ndarray:
     _validate.keras_model("model", model)
     images = _validate.array("images", images, ndim=4, dtype="float32")
     inputs = getattr(model, "inputs", None)
@@ -701,7 +702,7 @@ def _images(model: Any, images: Any) -> np.ndarray:
             for side, length in zip(wanted, images.shape[1:], strict=True)
         )
         if not fits:
-            _validate.fail("images", f"images of shape {wanted}", images)
+            _validate.fail(argument, f"images of shape {wanted}", images)
     return images
 
 
