@@ -155,7 +155,8 @@ def test_gradients_of_a_convolution_equal_those_in_double_precision():
     value, found = gradients.weight_gradients(model, x, y, "mse")
     assert value == pytest.approx(float(loss(weights)), rel=1e-5)
     for ours, theirs in zip(found.values(), exact, strict=True):
-        np.testing.assert_allclose(ours, theirs, **TOLERANCE)
+        # A small entry is a sum that cancels: it has the rounding of the large ones.
+        assert np.abs(ours - theirs).max() < 1e-5 * np.abs(theirs).max()
 
 
 @pytest.mark.parametrize("training", [False, True])
