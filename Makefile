@@ -85,7 +85,7 @@ test-backends: $(READY) ## run the package's tests on JAX and PyTorch (installs 
 			tests --ignore-glob "tests/test_[0-9]*" || exit 1; \
 	done
 
-bench: $(READY) ## measure everything again and write results/ (about two hours)
+bench: $(READY) ## measure everything again and write results/ (more than an hour)
 	@$(BIN)/python -m benchmarks
 
 release: $(READY) ## stamp a version and build what is released, make release VERSION=0.2.0

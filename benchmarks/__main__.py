@@ -1,6 +1,6 @@
 """Measure what the course promises, and write the tables of the book's appendix.
 
-    python -m benchmarks              everything (about two hours on two cores)
+    python -m benchmarks              everything (more than an hour on two cores)
     python -m benchmarks lessons      only these: package, checks, nets, pipelines,
                                       transfer, heat_maps, lessons, book
     python -m benchmarks lessons --only 06 07    of the lessons, only these

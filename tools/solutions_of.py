@@ -19,7 +19,7 @@ import io
 import json
 import re
 import tokenize
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -74,8 +74,6 @@ class Place:
 
 def run_cell(source: str, label: str) -> dict[str, Any]:
     """Run a cell's code with the names that lessons import; return all names."""
-    from collections.abc import Callable, Iterable
-
     import keras
     import numpy as np
     from keras import layers, ops
