@@ -29,23 +29,33 @@ def body(x):
     return x
 
 
-def functional(head="softmax", classes=4, flatten=False):
-    inputs = keras.Input(IMAGES.shape[1:])
+SHAPE, ANY = IMAGES.shape[1:], (None, None, 3)
+
+
+def functional(head="softmax", classes=4, flatten=False, shape=SHAPE):
+    inputs = keras.Input(shape)
     x = body(inputs)
     x = layers.Flatten()(x) if flatten else layers.GlobalAveragePooling2D()(x)
     if head == "softmax layer":
         x = layers.Softmax()(layers.Dense(classes, name="logits")(x))
     elif head == "activation layer":
         x = layers.Activation("softmax")(layers.Dense(classes, name="logits")(x))
+    elif head == "operation":
+        x = ops.softmax(layers.Dense(classes, name="logits")(x))
+    elif head == "logarithm":
+        x = layers.Dense(classes, activation="log_softmax", name="logits")(x)
+    elif head == "not the end":
+        x = layers.Dense(classes, activation="softmax", name="logits")(x)
+        x = layers.Activation("linear", dtype="float32")(layers.Dropout(0.5)(x))
     else:
         x = layers.Dense(classes, activation=head, name="logits")(x)
     return keras.Model(inputs, x)
 
 
-def sequential():
+def sequential(shape=SHAPE):
     return keras.Sequential(
         [
-            keras.Input(IMAGES.shape[1:]),
+            keras.Input(shape),
             layers.Conv2D(4, 3, padding="same", name="first"),
             layers.ReLU(name="first_relu"),
             layers.MaxPooling2D(2, name="pool"),
@@ -56,31 +66,55 @@ def sequential():
     )
 
 
-def nested():
-    inputs = keras.Input((None, None, 3))
+def nested(shape=SHAPE):
+    inputs = keras.Input(ANY)
     base = keras.Model(inputs, body(inputs), name="base")
-    inputs = keras.Input(IMAGES.shape[1:])
+    inputs = keras.Input(shape)
     x = layers.GlobalAveragePooling2D()(base(inputs))
     return keras.Model(inputs, layers.Dense(4, activation="softmax", name="logits")(x))
 
 
 class Subclassed(keras.Model):
+    ending = "softmax"
+
     def __init__(self):
         super().__init__()
         self.first = layers.Conv2D(4, 3, padding="same", name="first")
         self.pool = layers.MaxPooling2D(2, name="pool")
         self.second = layers.Conv2D(5, 3, padding="same", name="second")
-        self.logits = layers.Dense(4, activation="softmax", name="logits")
+        self.logits = layers.Dense(4, activation=self.ending, name="logits")
 
     def call(self, x):
         x = self.pool(ops.relu(self.first(x)))
         return self.logits(ops.mean(ops.relu(self.second(x)), axis=(1, 2)))
 
 
-def subclassed():
-    model = Subclassed()
+def subclassed(shape=SHAPE, kind=Subclassed):
+    del shape  # it takes any
+    model = kind()
     model(IMAGES)
     return model
+
+
+class HeadFirst(Subclassed):
+    """The same, but the layer that is called last was made first, and one is unused."""
+
+    def __init__(self):
+        keras.Model.__init__(self)
+        self.logits = layers.Dense(4, activation="softmax", name="logits")
+        self.first = layers.Conv2D(4, 3, padding="same", name="first")
+        self.pool = layers.MaxPooling2D(2, name="pool")
+        self.second = layers.Conv2D(5, 3, padding="same", name="second")
+        self.unused = layers.Softmax(name="unused")
+
+
+class NoLayerAtTheEnd(Subclassed):
+    """The softmax is written in `call`, where nothing can take it off."""
+
+    ending = None
+
+    def call(self, x):
+        return ops.softmax(super().call(x))
 
 
 def same_weights(model, seed=1):
@@ -209,13 +243,36 @@ def test_what_is_kept_for_a_model_goes_with_it():
     assert len(interpret._asked) <= before
 
 
-@pytest.mark.parametrize("head", ["softmax", "softmax layer", "activation layer"])
+HEADS = ["softmax", "softmax layer", "activation layer"]
+HEADS += ["operation", "logarithm", "not the end"]
+
+
+@pytest.mark.parametrize("head", HEADS)
 @pytest.mark.parametrize("method", METHODS)
 def test_a_softmax_at_the_end_changes_nothing(method, head):
     plain, ended = (same_weights(functional(h)) for h in (None, head))
     first, second = method(plain, IMAGES), method(ended, IMAGES)
     np.testing.assert_allclose(first.maps, second.maps, rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(first.scores, second.scores, rtol=1e-4)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_head_is_the_layer_that_is_called_last(method):
+    usual, strange = (subclassed(kind=kind) for kind in (Subclassed, HeadFirst))
+    same_weights(usual)
+    for name in ("first", "second", "logits"):
+        getattr(strange, name).set_weights(getattr(usual, name).get_weights())
+    first, second = method(usual, IMAGES, 1), method(strange, IMAGES, 1)
+    np.testing.assert_allclose(first.maps, second.maps, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(first.scores, second.scores, rtol=1e-4)
+    assert strange.logits.activation is keras.activations.softmax
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_softmax_that_cannot_be_taken_off_is_no_logit(method):
+    model = same_weights(subclassed(kind=NoLayerAtTheEnd))
+    with pytest.raises(ValueError, match="let the model end in its logits"):
+        method(model, IMAGES, 1)
 
 
 def test_one_sigmoid_unit_has_two_classes():
@@ -274,9 +331,7 @@ def test_smooth_grad_without_noise_is_the_gradient_and_has_a_seed():
 
 
 def test_images_of_another_size_where_the_model_takes_them():
-    inputs = keras.Input((None, None, 3))
-    x = layers.GlobalAveragePooling2D()(body(inputs))
-    net = keras.Model(inputs, layers.Dense(4)(x))
+    net = functional(None, shape=ANY)
     assert interpret.grad_cam(net, np.ones((2, 22, 31, 3))).maps.shape == (2, 22, 31)
 
 
@@ -327,7 +382,7 @@ def test_each_image_excites_its_own_filter_and_the_score_is_real(fourier, jitter
 
 
 def test_an_image_does_not_depend_on_the_others_of_its_batch():
-    net = net_of_any_size(same_weights(functional()))
+    net = same_weights(functional(shape=ANY))
     wish = {"size": 16, "steps": 3, "jitter": 2}
     alone = interpret.visualize(net, "second", [2], **wish)
     among = interpret.visualize(net, "second", [2, 0, 1], **wish)
@@ -336,12 +391,19 @@ def test_an_image_does_not_depend_on_the_others_of_its_batch():
     assert np.abs(alone.images - other.images).max() > 1
 
 
-def net_of_any_size(net):
-    inputs = keras.Input((None, None, 3))
-    x = layers.GlobalAveragePooling2D()(body(inputs))
-    other = keras.Model(inputs, layers.Dense(4, activation="softmax")(x))
-    other.set_weights(net.get_weights())
-    return other
+@pytest.mark.parametrize("kind", ["Sequential", "nested", "subclassed"])
+def test_every_kind_of_model_gives_the_same_picture(kind):
+    wish = {"size": 16, "steps": 3, "jitter": 2, "fourier": True}
+    usual = same_weights(functional(shape=ANY))
+    model = same_weights(KINDS[kind](shape=ANY))
+    before = model.get_weights()
+    name = next(n for n in interpret.convolutions(model) if n.endswith("first"))
+    found = interpret.visualize(model, name, [0, 3], **wish)
+    expected = interpret.visualize(usual, "first", [0, 3], **wish)
+    np.testing.assert_allclose(found.images, expected.images, atol=0.05)
+    np.testing.assert_allclose(found.scores, expected.scores, rtol=1e-3, atol=1e-5)
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
 
 
 def test_slow_waves_move_more_in_the_fourier_basis():
@@ -376,8 +438,7 @@ def test_the_color_basis_is_a_root_of_the_covariance():
     ],
 )
 def test_a_bad_wish_for_a_visualization_is_named(change, error, words):
-    net = net_of_any_size(functional())
-    net.layers[-1].name = "logits"
+    net = functional(shape=ANY)
     arguments = {"layer": "second", "filters": [0], "size": 16} | change
     with pytest.raises(error, match=words):
         interpret.visualize(net, **arguments)

@@ -12,7 +12,7 @@ import pytest
 from course_utils import interpret
 
 import keras  # isort: skip
-from keras import layers  # isort: skip
+from keras import layers, ops  # isort: skip
 
 if keras.backend.backend() != "tensorflow":
     pytest.skip("these packages know TensorFlow only", allow_module_level=True)
@@ -34,10 +34,11 @@ def body(x):
     return x
 
 
-def functional(activation="softmax"):
+def functional(activation="softmax", end=None):
     inputs = keras.Input(IMAGES.shape[1:])
     x = layers.GlobalAveragePooling2D()(body(inputs))
-    return keras.Model(inputs, layers.Dense(4, activation=activation)(x))
+    x = layers.Dense(4, activation=activation)(x)
+    return keras.Model(inputs, x if end is None else end(x))
 
 
 def flattened(activation="softmax"):
@@ -59,6 +60,43 @@ def nested():
     inputs = keras.Input(IMAGES.shape[1:])
     x = layers.GlobalAveragePooling2D()(base(inputs))
     return keras.Model(inputs, layers.Dense(4, activation="softmax")(x))
+
+
+def inside():
+    """A whole classifier as the only layer of another model."""
+    inputs = keras.Input(IMAGES.shape[1:])
+    return keras.Model(inputs, functional()(inputs))
+
+
+class Subclassed(keras.Model):
+    def __init__(self):
+        super().__init__()
+        options = {"padding": "same", "activation": "relu"}
+        self.first = layers.Conv2D(4, 3, **options)
+        self.maps = layers.Conv2D(5, 3, **options, name="maps")
+        self.head = layers.Dense(4, activation="softmax")
+
+    def call(self, x):
+        return self.head(ops.mean(self.maps(self.first(x)), axis=(1, 2)))
+
+
+def subclassed():
+    model = Subclassed()
+    model(IMAGES)
+    return model
+
+
+def softmax_layer():
+    return functional(None, layers.Softmax())
+
+
+def softmax_operation():
+    return functional(None, ops.softmax)
+
+
+def float32_at_the_end():
+    """As models of mixed precision have it."""
+    return functional(end=layers.Activation("linear", dtype="float32"))
 
 
 def filled(model, seed):
@@ -93,22 +131,66 @@ def test_grad_cam_is_that_of_tf_keras_vis(build, seed):
 @pytest.mark.filterwarnings("ignore:The structure of `inputs`")
 def test_the_gradient_is_that_of_tf_keras_vis(build, seed):
     model = filled(build(), seed)
+    ours = interpret.gradient(model, IMAGES, CLASSES)
+    close(ours.maps, their_gradient(model))
+
+
+def their_gradient(model):
     explain = Saliency(model, model_modifier=ReplaceToLinear(), clone=True)
-    theirs = explain(CategoricalScore(CLASSES), IMAGES, normalize_map=False)
-    close(interpret.gradient(model, IMAGES, CLASSES).maps, np.asarray(theirs))
+    score = CategoricalScore(CLASSES)
+    return np.asarray(explain(score, IMAGES, normalize_map=False))
 
 
-@pytest.mark.parametrize(
-    ("build", "layer", "error"),
-    [(sequential, "maps", AttributeError), (nested, "base/maps", ValueError)],
-)
-def test_where_tf_keras_vis_fails_ours_gives_the_same_map(build, layer, error):
+#: Where it raises an error, and where it gives the map of the probability in silence.
+ITS_ERRORS = [
+    (sequential, AttributeError),
+    (nested, ValueError),
+    (inside, ValueError),
+    (subclassed, TypeError),
+    (softmax_operation, ValueError),
+]
+ITS_OTHER_MAPS = [softmax_layer, float32_at_the_end]
+
+
+@pytest.mark.parametrize(("build", "error"), ITS_ERRORS)
+def test_where_tf_keras_vis_fails_ours_gives_the_same_map(build, error):
     model = filled(build(), 0)
     with pytest.raises(error):
         their_grad_cam(model, None)
+    is_that_of_the_plain_model(model)
+
+
+@pytest.mark.parametrize("build", ITS_OTHER_MAPS)
+@pytest.mark.filterwarnings("ignore:The structure of `inputs`")
+def test_where_tf_keras_vis_keeps_the_softmax_ours_takes_it_off(build):
+    model = filled(build(), 0)
+    ours = interpret.gradient(model, IMAGES, CLASSES).maps
+    assert np.abs(their_gradient(model) - ours).max() > 0.1 * ours.max()
+    maps = np.asarray(their_grad_cam(model, "maps"))
+    cam = interpret.grad_cam(model, IMAGES, CLASSES, layer="maps").maps
+    assert np.abs(maps - cam).max() > 0.1 * cam.max()
+    is_that_of_the_plain_model(model)
+
+
+def is_that_of_the_plain_model(model):
+    """Compare with a functional model of the same weights, which tf-keras-vis knows."""
     same = filled(functional(), 0)
-    expected = interpret.grad_cam(same, IMAGES, CLASSES, layer="maps")
-    close(interpret.grad_cam(model, IMAGES, CLASSES, layer=layer).maps, expected.maps)
+    layer = next(n for n in interpret.convolutions(model) if n.endswith("maps"))
+    for ours, plain in [
+        (
+            interpret.grad_cam(model, IMAGES, CLASSES, layer=layer),
+            interpret.grad_cam(same, IMAGES, CLASSES, layer="maps"),
+        ),
+        (
+            interpret.gradient(model, IMAGES, CLASSES),
+            interpret.gradient(same, IMAGES, CLASSES),
+        ),
+        (
+            interpret.integrated_gradients(model, IMAGES, CLASSES, steps=4),
+            interpret.integrated_gradients(same, IMAGES, CLASSES, steps=4),
+        ),
+    ]:
+        close(ours.maps, plain.maps)
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])

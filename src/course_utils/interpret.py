@@ -273,7 +273,10 @@ def gradient(model: Any, images: Any, classes: Any = None) -> HeatMaps:
         return _score_and_logits(_forward(model_of(), x), given, by_logits)
 
     by_logits = np.zeros((len(images), units), "float32")
-    slopes, logits = _at_logits(model, "gradient", score, [images, by_logits], *given)
+    head = _head(model, images)
+    slopes, logits = _at_logits(
+        model, head, "gradient", score, [images, by_logits], *given
+    )
     classes, scores = _scores_of(logits, given[0] if given else None)
     return HeatMaps(np.abs(slopes).max(axis=-1), classes, scores, "gradient")
 
@@ -313,14 +316,15 @@ def smooth_grad(
     noise = _validate.number("noise", noise, 0)
     rng = np.random.default_rng(_validate.integer("seed", seed, 0))
     images = _images(model, images)
-    classes, scores = _classes(model, images, classes)
+    head = _head(model, images)
+    classes, scores = _classes(model, head, images, classes)
     axes = tuple(range(1, images.ndim))
     scale = noise * np.ptp(images, axis=axes, keepdims=True)
 
     def noisy(_: int) -> np.ndarray:
         return images + scale * rng.standard_normal(images.shape, dtype="float32")
 
-    maps = np.abs(_mean_slopes(model, noisy, samples, classes)).max(axis=-1)
+    maps = np.abs(_mean_slopes(model, head, noisy, samples, classes)).max(axis=-1)
     return HeatMaps(maps, classes, scores, "SmoothGrad")
 
 
@@ -357,7 +361,8 @@ def integrated_gradients(
     """
     steps = _validate.integer("steps", steps, 1)
     images = _images(model, images)
-    classes, scores = _classes(model, images, classes)
+    head = _head(model, images)
+    classes, scores = _classes(model, head, images, classes)
     start = _validate.array("baseline", baseline, dtype="float32")
     try:
         start = np.broadcast_to(start, images.shape)
@@ -369,8 +374,8 @@ def integrated_gradients(
     def point(k: int) -> np.ndarray:
         return start + (k + 0.5) / steps * (images - start)
 
-    parts = (images - start) * _mean_slopes(model, point, steps, classes)
-    _, before = _classes(model, np.ascontiguousarray(start), classes)
+    parts = (images - start) * _mean_slopes(model, head, point, steps, classes)
+    _, before = _classes(model, head, np.ascontiguousarray(start), classes)
     change = scores - before
     missed = np.abs(parts.reshape(len(parts), -1).sum(axis=1) - change)
     error = missed / np.maximum(np.abs(change), _EPSILON)
@@ -745,25 +750,61 @@ def _watched(layer: Any, name: str, found: dict[str, Any]) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def _at_the_logits(model: Any) -> Iterator[None]:
-    """Take a softmax or sigmoid off the end of a model for a while."""
+_PASSING = ("Dropout", "Identity")
+_SQUASHING = ("Softmax", "LogSoftmax", "Sigmoid")
+
+
+def _head(model: Any, images: np.ndarray) -> Any:
+    """Return the layer or operation whose output is that of the model, or None.
+
+    The last one that is *called*: which one was defined last says nothing. A dropout
+    behind it, or an activation that only changes the type, is passed over.
+    """
     import keras
 
-    squashing = (keras.activations.softmax, keras.activations.sigmoid)
-    last = _layers(model)[-1][1]
-    if _is_a(last, "Softmax"):
-        object.__setattr__(last, "call", lambda inputs, *args, **kwargs: inputs)
+    if getattr(model, "inputs", None):
+        graph = _graph.follow(model)
+        makers = {step.outputs: step for step in graph.steps if len(step.outputs) == 1}
+        step = makers.get(graph.outputs)
+        while step is not None and (
+            step.is_a(*_PASSING)
+            or (step.is_a("Activation") and _is_linear(step.operation))
+        ):
+            step = makers.get(step.inputs)
+        return None if step is None else step.operation
+    known, found = dict(_layers(model)), dict[str, Any]()
+    with ExitStack() as stack:
+        for name, layer in known.items():
+            stack.enter_context(_watched(layer, name, found))
+        outputs = _forward(model, keras.ops.convert_to_tensor(images[:1]))
+    return next((known[name] for name in found if found[name] is outputs), None)
+
+
+def _is_linear(layer: Any) -> bool:
+    import keras
+
+    return getattr(layer, "activation", None) is keras.activations.linear
+
+
+@contextmanager
+def _taken_off(head: Any) -> Iterator[None]:
+    """Let a model put out its logits for a while: its head does not squash them."""
+    import keras
+
+    known = keras.activations
+    squashing = (known.softmax, known.log_softmax, known.sigmoid)
+    if head is not None and _is_a(head, *_SQUASHING):
+        object.__setattr__(head, "call", lambda inputs, *args, **kwargs: inputs)
         try:
             yield
         finally:
-            object.__delattr__(last, "call")
-    elif getattr(last, "activation", None) in squashing:
-        activation, last.activation = last.activation, keras.activations.linear
+            object.__delattr__(head, "call")
+    elif getattr(head, "activation", None) in squashing:
+        activation, head.activation = head.activation, known.linear
         try:
             yield
         finally:
-            last.activation = activation
+            head.activation = activation
     else:
         yield
 
@@ -792,12 +833,12 @@ def _score_and_logits(logits: Any, given: Sequence[Any], by_logits: Any) -> Any:
 
 
 def _classes(
-    model: Any, images: np.ndarray, classes: Any
+    model: Any, head: Any, images: np.ndarray, classes: Any
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return a class for each image, and its logit."""
     import keras
 
-    with _at_the_logits(model):
+    with _taken_off(head):
         outputs = _forward(model, keras.ops.convert_to_tensor(images))
     logits = keras.ops.convert_to_numpy(_of_a_classifier(outputs))
     if classes is not None:
@@ -811,11 +852,23 @@ def _scores_of(
     """Return the classes, the predicted ones by default, and the logit of each."""
     import keras
 
+    if logits.shape[1] > 1 and _are_probabilities(logits):
+        # Their gradient is another one, and next to nothing where a model is certain.
+        _validate.fail_with_words(
+            "model",
+            "a model whose softmax is its last layer, so that it can be taken off",
+            "outputs that are probabilities; let the model end in its logits",
+        )
+
     if classes is None:
         classes = keras.ops.convert_to_numpy(_predicted(logits))
     if logits.shape[1] == 1:
         return classes, (2 * classes - 1) * logits[:, 0]
     return classes, logits[np.arange(len(logits)), classes]
+
+
+def _are_probabilities(rows: np.ndarray) -> bool:
+    return bool((rows >= 0).all() and np.allclose(rows.sum(axis=1), 1, atol=1e-3))
 
 
 def _predicted(logits: Any) -> Any:
@@ -864,7 +917,12 @@ _asked = weakref.WeakKeyDictionary()
 
 
 def _at_logits(
-    model: Any, kind: Any, score: Any, tensors: list[np.ndarray], *constants: np.ndarray
+    model: Any,
+    head: Any,
+    kind: Any,
+    score: Any,
+    tensors: list[np.ndarray],
+    *constants: np.ndarray,
 ) -> list[np.ndarray]:
     """Return the gradients of a score of a model whose softmax is taken off.
 
@@ -875,8 +933,8 @@ def _at_logits(
 
     asked = _asked.setdefault(model, {})
     # A compiled function knows the head of its day: another one is another function.
-    head = getattr(_layers(model)[-1][1], "activation", None)
-    key = (kind, head, *(array.shape for array in (*tensors, *constants)))
+    ending = getattr(head, "activation", None)
+    key = (kind, ending, *(array.shape for array in (*tensors, *constants)))
     calls, run = asked.get(key, (0, None))
     if run is None:
         worth_it = calls >= _CALLS_WORTH_A_TRACE
@@ -884,13 +942,17 @@ def _at_logits(
             score, compile=worth_it and keras.backend.backend() == "tensorflow"
         )
         asked[key] = (calls + 1, run if worth_it else None)
-    with _at_the_logits(model):
+    with _taken_off(head):
         _, slopes = run(tensors, *constants)
     return slopes
 
 
 def _mean_slopes(
-    model: Any, changed: Callable[[int], np.ndarray], count: int, classes: np.ndarray
+    model: Any,
+    head: Any,
+    changed: Callable[[int], np.ndarray],
+    count: int,
+    classes: np.ndarray,
 ) -> np.ndarray:
     """Return the mean gradient in `changed(0)` … `changed(count - 1)`.
 
@@ -907,7 +969,7 @@ def _mean_slopes(
         copies = [changed(k) for k in range(first, min(first + together, count))]
         batch = np.concatenate(copies).astype("float32")
         (slopes,) = _at_logits(
-            model, "slopes", score, [batch], np.tile(classes, len(copies))
+            model, head, "slopes", score, [batch], np.tile(classes, len(copies))
         )
         total = total + slopes.reshape(len(copies), *copies[0].shape).sum(axis=0)
     return np.asarray(total / count, dtype="float32")
@@ -973,7 +1035,13 @@ def _maps_and_slopes(
     by_logits = np.zeros((len(images), units), "float32")
     given = [] if classes is None else [classes]
     slopes, maps, logits = _at_logits(
-        model, name, score, [offset, by_maps, by_logits], images, *given
+        model,
+        _head(model, images),
+        name,
+        score,
+        [offset, by_maps, by_logits],
+        images,
+        *given,
     )
     return maps, slopes, logits
 
