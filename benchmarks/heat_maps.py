@@ -18,17 +18,15 @@ from typing import Any
 
 import numpy as np
 
-SIDE, IMAGES, STEPS, ROUNDS = 224, 4, 32, 7
+SIDE, IMAGES, STEPS, ROUNDS, NOISE = 224, 4, 32, 7, 0.15
 FILTERS, SMALL, ASCENT = 64, 128, 30
-LAYER = "head"
+LAYER, MIDDLE = "head", "block_3b_expand_norm"
 
 
 def everything() -> list[dict[str, Any]]:
     """Measure heat maps and filter pictures; return one table."""
     rows = heat_maps()
-    seconds, layer = filter_pictures()
-    what = f"pictures of {FILTERS} filters of {layer}, {SMALL}×{SMALL}, {ASCENT} steps"
-    rows.append([what, f"{seconds:.1f} s", ""])
+    rows += filter_pictures()
     title = (
         f"Heat maps of {IMAGES} images, {SIDE}×{SIDE}, with EfficientNet-Lite0; "
         f"median of {ROUNDS} rounds"
@@ -93,6 +91,9 @@ def ours(model: Any, images: Any, classes: list[int]) -> dict[str, Callable[[], 
         "gradient, ours (and the logits, which the others leave out)": lambda: (
             interpret.gradient(model, images, classes)
         ),
+        f"SmoothGrad, {STEPS} copies, ours": lambda: interpret.smooth_grad(
+            model, images, classes, samples=STEPS, noise=NOISE
+        ),
         f"integrated gradients, {STEPS} steps, ours": lambda: (
             interpret.integrated_gradients(model, images, classes, steps=STEPS)
         ),
@@ -116,6 +117,13 @@ def of_tf_keras_vis(
             score, images, penultimate_layer=LAYER, normalize_cam=False
         ),
         "gradient, tf-keras-vis": lambda: saliency(score, images, normalize_map=False),
+        f"SmoothGrad, {STEPS} copies, tf-keras-vis": lambda: saliency(
+            score,
+            images,
+            smooth_samples=STEPS,
+            smooth_noise=NOISE,
+            normalize_map=False,
+        ),
     }
 
 
@@ -130,26 +138,87 @@ def of_xplique(
     one_hot = np.eye(model.output.shape[-1], dtype="float32")[classes]
     cam = attributions.GradCAM(model, conv_layer=LAYER)
     saliency = attributions.Saliency(model)
+    smooth = attributions.SmoothGrad(model, nb_samples=STEPS, noise=255 * NOISE)
     integrated = attributions.IntegratedGradients(model, steps=STEPS)
     return {
         "Grad-CAM, Xplique": lambda: cam(images, one_hot),
         "gradient, Xplique": lambda: saliency(images, one_hot),
+        f"SmoothGrad, {STEPS} copies, Xplique": lambda: smooth(images, one_hot),
         f"integrated gradients, {STEPS} steps, Xplique": lambda: integrated(
             images, one_hot
         ),
     }
 
 
-def filter_pictures() -> tuple[float, str]:
-    """Return the seconds for pictures of 64 filters of a middle layer, and its name."""
+def filter_pictures() -> list[list[str]]:
+    """Time pictures of 64 filters of a middle layer; return a row for each way.
+
+    All follow the mean of each filter's map for the same number of steps, move the
+    image at each, and change all pictures in one batch. Each is asked once, as a reader
+    would ask.
+    """
+    import keras
+
     from course_utils import interpret, pretrained
 
     model = pretrained.load(
         "efficientnet-lite0", include_top=False, input_shape=(SMALL, SMALL, 3)
     )
-    layer = "block_3b_expand_norm"
-    started = time.perf_counter()
-    interpret.visualize(
-        model, layer, range(FILTERS), size=SMALL, steps=ASCENT, jitter=8, fourier=True
-    )
-    return time.perf_counter() - started, layer
+    filters = list(range(FILTERS))
+    maps = keras.Model(model.input, model.get_layer(MIDDLE).output)
+    ways: dict[str, Callable[[], Any]] = {
+        "ours": lambda: interpret.visualize(
+            model, MIDDLE, filters, size=SMALL, steps=ASCENT, jitter=8, fourier=True
+        ),
+        **pictures_of_tf_keras_vis(maps, filters),
+        **pictures_of_xplique(model, filters),
+    }
+    what = f"pictures of {FILTERS} filters of {MIDDLE}, {SMALL}×{SMALL}, {ASCENT} steps"
+    rows = []
+    for name, run in ways.items():
+        started = time.perf_counter()
+        run()
+        rows.append([f"{what}, {name}", f"{time.perf_counter() - started:.1f} s", ""])
+    return rows
+
+
+def pictures_of_tf_keras_vis(
+    maps: Any, filters: list[int]
+) -> dict[str, Callable[[], Any]]:
+    """Pixels that move, in the same noise as ours starts from, without its extras."""
+    if not importlib.util.find_spec("tf_keras_vis"):
+        return {}
+    from tf_keras_vis.activation_maximization import ActivationMaximization
+    from tf_keras_vis.activation_maximization.input_modifiers import Jitter
+    from tf_keras_vis.utils.scores import CategoricalScore
+
+    ascend = ActivationMaximization(maps, clone=False)
+    rng = np.random.default_rng(0)
+    noise = rng.uniform(0, 255, (len(filters), SMALL, SMALL, 3)).astype("float32")
+    return {
+        "tf-keras-vis": lambda: ascend(
+            CategoricalScore(filters),
+            seed_input=noise,
+            input_modifiers=[Jitter(8)],
+            regularizers=[],
+            steps=ASCENT,
+        )
+    }
+
+
+def pictures_of_xplique(model: Any, filters: list[int]) -> dict[str, Callable[[], Any]]:
+    """Waves that move, as ours, where Xplique is installed."""
+    if not importlib.util.find_spec("xplique"):
+        return {}
+    from xplique import features_visualizations as features
+    from xplique.features_visualizations import transformations
+
+    return {
+        "Xplique": lambda: features.optimize(
+            features.Objective.channel(model, MIDDLE, filters),
+            nb_steps=ASCENT,
+            values_range=(0, 255),
+            transformations=[transformations.random_jitter(8)],
+            custom_shape=(SMALL, SMALL),
+        )
+    }
