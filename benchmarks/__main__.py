@@ -54,16 +54,19 @@ PACKAGES = ("course-utils", "tensorflow", "keras", "numpy", "jupyter-book")
 
 def provenance(arguments: list[str]) -> dict:
     """Return what a reader needs to judge or repeat the figures."""
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
+
+    def git(*command: str) -> str:
+        done = subprocess.run(
+            ["git", *command], cwd=ROOT, capture_output=True, text=True
+        )
+        return done.stdout.strip()
+
+    # What an earlier part wrote to results/ does not change what is measured here.
+    changed = git("status", "--porcelain", "--", ".", ":!results")
     return {
         "command": " ".join(["python -m benchmarks", *arguments]),
         "date": datetime.date.today().isoformat(),
-        "commit": commit.stdout.strip(),
+        "commit": git("describe", "--always") + ("-dirty" if changed else ""),
         "hardware": f"{runtime.processor()}, {_cores()} cores, {_memory():.0f} GiB",
         "versions": {
             "python": platform.python_version(),

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-SIDE, IMAGES, STEPS, ROUNDS, NOISE = 224, 4, 32, 7, 0.15
+SIDE, IMAGES, STEPS, ROUNDS, NOISE = 224, 4, 16, 5, 0.15
 FILTERS, SMALL, ASCENT = 64, 128, 30
 LAYER, MIDDLE = "head", "block_3b_expand_norm"
 

@@ -222,6 +222,27 @@ def result_rows() -> list[str]:
         times = sorted(run["seconds"] for run in quick if run["device"] == device)
         span = f"{times[0]:.0f} to {times[-1]:.0f} s"
         rows.append(("A lesson in the `quick` profile, all cells", span, device))
+    tables = {table["part"]: table for table in read["benchmarks"]["tables"]}
+    hardware = {part: table["provenance"]["hardware"] for part, table in tables.items()}
+    of_transfer = dict(tables["transfer"]["rows"])
+    right = sorted(
+        float(share.rstrip("%"))
+        for name, share in of_transfer.items()
+        if name.startswith("test accuracy")
+    )
+    rows += [
+        (
+            "Cats and dogs by feature extraction, all steps (lesson 09)",
+            f"{right[0]} to {right[-1]} % right ({len(right)} seeds), "
+            f"{of_transfer['all of it']}",
+            hardware["transfer"],
+        ),
+        (
+            "Images a second: the course's input pipeline over a Python generator",
+            f"{_last(tables['pipelines'], 'The second over the first')} times",
+            hardware["pipelines"],
+        ),
+    ]
     wanted = {
         "Grad-CAM, ours": "Grad-CAM of 4 images, `course_utils`",
         "Grad-CAM, Xplique": "the same, Xplique",
@@ -229,13 +250,19 @@ def result_rows() -> list[str]:
         "import course_utils, NumPy included": "`import course_utils, numpy`",
     }
     found = {
-        row[0]: (wanted[row[0]], row[1], table["provenance"]["hardware"])
-        for table in read["benchmarks"]["tables"]
+        row[0]: (wanted[row[0]], row[1], hardware[part])
+        for part, table in tables.items()
         for row in table["rows"]
         if row[0] in wanted
     }
     rows += [found[name] for name in wanted if name in found]
     return [f"| {' | '.join(row)} |" for row in rows]
+
+
+def _last(table: dict, name: str) -> str:
+    """Return the last cell of a table's row."""
+    (row,) = (row for row in table["rows"] if row[0] == name)
+    return str(row[-1])
 
 
 def derive_readme(text: str) -> str:

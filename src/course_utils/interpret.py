@@ -764,7 +764,9 @@ def _head(model: Any, images: np.ndarray) -> Any:
 
     if getattr(model, "inputs", None):
         graph = _graph.follow(model)
-        makers = {step.outputs: step for step in graph.steps if len(step.outputs) == 1}
+        makers: dict[tuple[int, ...], _graph.Step] = {
+            step.outputs: step for step in graph.steps
+        }
         step = makers.get(graph.outputs)
         while step is not None and (
             step.is_a(*_PASSING)
