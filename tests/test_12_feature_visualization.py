@@ -5,6 +5,8 @@ The functions under test are the lesson's own: its cells are run from its Markdo
 
 import contextlib
 import io
+import re
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -94,6 +96,24 @@ def test_the_first_convolutions_of_xception_have_exact_parameters():
     printed = run_cell("xception = nets.xception(", names)
     counts = [int(line.split()[-1].replace(",", "")) for line in printed.splitlines()]
     assert counts == [864, 18_432, 8_768, 17_536, 8_192, 33_920]
+
+
+def test_what_the_lesson_offers_for_xception_runs(monkeypatch):
+    """Without its weights, which need a network, and with one step."""
+    text = LESSON.read_text(encoding="utf-8")
+    (offered,) = re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    monkeypatch.setattr(pretrained, "_with_weights", lambda build, *_: build())
+    one_step = SimpleNamespace(visualize=partial(interpret.visualize, steps=1))
+    names = {"pretrained": pretrained, "interpret": one_step, "plots": plots}
+    names |= {"size": 96, "shape": (96, 96, 3), "colors": np.eye(3)}
+    exec(offered, names)
+    assert names["seen"].images.shape == (8, 96, 96, 3)
+    part = keras.Model(
+        names["xception"].input, names["xception"].get_layer(names["seen"].layer).output
+    )
+    again = ops.convert_to_numpy(part(names["seen"].images))[:, 1:-1, 1:-1]
+    means = again.mean(axis=(1, 2))[np.arange(8), names["seen"].filters]
+    np.testing.assert_allclose(names["seen"].scores, means, rtol=1e-3, atol=1e-4)
 
 
 # --- The plain ascent -----------------------------------------------------------------
