@@ -218,7 +218,7 @@ def pictures_of_xplique(model: Any, filters: list[int]) -> dict[str, Callable[[]
             features.Objective.channel(model, MIDDLE, filters),
             nb_steps=ASCENT,
             values_range=(0, 255),
-            transformations=[transformations.random_jitter(8)],
+            transformations=transformations.random_jitter(8),
             custom_shape=(SMALL, SMALL),
         )
     }
