@@ -154,8 +154,8 @@ def filter_pictures() -> list[list[str]]:
     """Time pictures of 64 filters of a middle layer; return a row for each way.
 
     All follow the mean of each filter's map for the same number of steps, move the
-    image at each, and change all pictures in one batch. Each is asked once, as a reader
-    would ask.
+    image at each, and change all pictures in one batch. Each is asked twice, and the
+    faster answer counts: nothing is kept from one to the next.
     """
     import keras
 
@@ -174,12 +174,15 @@ def filter_pictures() -> list[list[str]]:
         **pictures_of_xplique(model, filters),
     }
     what = f"pictures of {FILTERS} filters of {MIDDLE}, {SMALL}×{SMALL}, {ASCENT} steps"
-    rows = []
-    for name, run in ways.items():
-        started = time.perf_counter()
-        run()
-        rows.append([f"{what}, {name}", f"{time.perf_counter() - started:.1f} s", ""])
-    return rows
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(2):
+        for name, run in ways.items():
+            started = time.perf_counter()
+            run()
+            seconds[name].append(time.perf_counter() - started)
+    return [
+        [f"{what}, {name}", f"{min(both):.1f} s", ""] for name, both in seconds.items()
+    ]
 
 
 def pictures_of_tf_keras_vis(

@@ -5,7 +5,9 @@ here looks into the layers while the model runs as it is, so it works alike on
 functional, Sequential and subclassed models and on a net inside another one.
 
 Heat maps start from the *logit* of a class: a softmax or sigmoid at the end of the
-model is taken off while the gradient is computed, and put back.
+model is taken off while the gradient is computed, and put back. What a class of its own
+writes into `call` is no layer and stays: a model that gives the probabilities of several
+classes in this way is refused. (Of a single unit nobody can tell.)
 """
 
 from __future__ import annotations
@@ -206,7 +208,8 @@ def grad_cam(
     Raises:
         TypeError: for anything but a Keras model, numeric images and whole numbers.
         ValueError: for a model without a convolution, an unknown layer or one that
-            puts out no stack of maps, a class out of range, NaN or another shape.
+            puts out no stack of maps, a class out of range, NaN, another shape, or
+            probabilities whose softmax cannot be taken off.
 
     Example:
         `heat = grad_cam(model, images, classes=1)`
@@ -261,7 +264,8 @@ def gradient(model: Any, images: Any, classes: Any = None) -> HeatMaps:
 
     Raises:
         TypeError: as `grad_cam`.
-        ValueError: for a class out of range, NaN, or images of another shape.
+        ValueError: for a class out of range, NaN, images of another shape, or
+            probabilities whose softmax cannot be taken off.
     """
     images = _images(model, images)
     units = _classifier_units(model, images)
@@ -579,21 +583,24 @@ def visualize(
 
     run = differentiate(ascend, compile=True)
     parameters = 0.1 * noise.standard_normal((len(filters), side, side, 3), "float32")
+    ones = np.ones(len(filters), "float32")
+
+    def step(y: int, x: int) -> Any:
+        """Return the slope of the parameters, and the excitement of each image."""
+        corner = np.array([0, y, x, 0], "int32")
+        return run([parameters, ones], one_hot, corner)[1]
+
     history = []
     for _ in range(steps):
-        y, x = moves.integers(0, jitter + 1, 2)
-        corner = np.array([0, y, x, 0], "int32")
-        ones = np.ones(len(filters), "float32")
-        _, (slope, excited) = run([parameters, ones], one_hot, corner)
+        slope, excited = step(*moves.integers(0, jitter + 1, 2))
         length = np.sqrt((slope**2).mean(axis=(1, 2, 3), keepdims=True))
         parameters = parameters + rate * slope / np.maximum(length, _EPSILON)
         history.append(excited)
-    middle = slice(jitter // 2, jitter // 2 + size)
+    middle = jitter // 2
+    _, scores = step(middle, middle)
     images = ops.convert_to_numpy(picture(ops.convert_to_tensor(parameters)))
-    images = np.ascontiguousarray(images[:, middle, middle])
-    scores = ops.convert_to_numpy(
-        excitement(ops.convert_to_tensor(images), ops.convert_to_tensor(one_hot))
-    )
+    inside = slice(middle, middle + size)
+    images = np.ascontiguousarray(images[:, inside, inside])
     return Visualizations(images, scores, np.array(history), layer, filters)
 
 
