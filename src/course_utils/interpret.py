@@ -5,9 +5,9 @@ here looks into the layers while the model runs as it is, so it works alike on
 functional, Sequential and subclassed models and on a net inside another one.
 
 Heat maps start from the *logit* of a class: a softmax or sigmoid at the end of the
-model is taken off while the gradient is computed, and put back. What a class of its own
-writes into `call` is no layer and stays: a model that gives the probabilities of several
-classes in this way is refused. (Of a single unit nobody can tell.)
+model is taken off while the gradient is computed, and put back. What a class of its
+own writes into `call` is no layer and stays: a model that gives the probabilities of
+several classes in this way is refused. (Of a single unit nobody can tell.)
 """
 
 from __future__ import annotations
