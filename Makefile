@@ -88,7 +88,7 @@ test-backends: $(READY) ## run the package's tests on JAX and PyTorch (installs 
 bench: $(READY) ## measure everything again and write results/ (more than an hour)
 	@$(BIN)/python -m benchmarks
 
-release: $(READY) ## stamp a version and build what is released, make release VERSION=0.2.0
+release: $(READY) ## stamp a version; build package, notebooks and site, make release VERSION=0.2.0
 	@test -n "$(VERSION)" || { echo "Say which version: make release VERSION=0.2.0"; exit 2; }
 	@$(BIN)/python tools/release.py "$(VERSION)"
 

@@ -9,6 +9,7 @@ import types
 from pathlib import Path
 
 import numpy as np
+import prose
 import pytest
 import yaml
 from PIL import Image
@@ -205,6 +206,67 @@ def test_lessons_link_only_to_words_that_the_glossary_has():
     for path in (ROOT / "lessons").glob("*.md"):
         used = re.findall(r"glossary\.md#(term-[\w-]+)", path.read_text("utf-8"))
         assert set(used) <= labels, path.name
+
+
+def glossary():
+    """Return the glossary's terms, label -> (name, what is said of it)."""
+    text = (ROOT / "book" / "glossary.md").read_text(encoding="utf-8")
+    entry = re.compile(
+        r"^\((term-[a-z-]+)\)=\n\*\*([^*]+)\.\*\* (.*?)\n(?:\n|\Z)", re.M | re.S
+    )
+    return {label: (name, said) for label, name, said in entry.findall(text)}
+
+
+def unlinked(text, terms):
+    """Return the labels of the terms that a lesson uses and nowhere explains.
+
+    A term of one word may mean something else, and is not looked for.
+    """
+    body = text.partition("\n## Set up\n")[2]
+    prose_alone = re.sub(r"^#+ (?!References$).*$", "", body, flags=re.MULTILINE)
+    said = " ".join(words for _, words in prose.paragraphs(prose_alone)).lower()
+    return [
+        label
+        for label, (name, _) in terms.items()
+        if " " in name
+        and re.search(rf"\b{re.escape(name.lower())}(e?s)?\b", said)
+        and f"../book/glossary.md#{label})" not in text
+    ]
+
+
+def test_a_lesson_links_to_each_word_that_it_teaches():
+    taught = 0
+    for label, (_, said) in glossary().items():
+        for number in re.findall(r"Taught\s+in\s+lesson\s+(\d\d)\.", said):
+            (lesson,) = (ROOT / "lessons").glob(f"{number}_*.md")
+            assert f"glossary.md#{label})" in lesson.read_text("utf-8"), lesson.name
+            taught += 1
+    assert taught >= 60
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "lessons").glob("*.md")), ids=lambda path: path.stem
+)
+def test_a_lesson_links_to_each_term_of_two_words_that_it_uses(path):
+    assert unlinked(path.read_text(encoding="utf-8"), glossary()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Behind dense\nlayers it ends.", ["term-dense-layer"]),
+        ("> A dense layer in a box.", ["term-dense-layer"]),
+        ("A [dense layer](../book/glossary.md#term-dense-layer). A dense layer.", []),
+        ("### The dense layer\n\nMore.", []),
+        ("## References\n\n- Somebody (2030). *The dense layer*.", []),
+        ("```\n# a dense layer\n```", []),
+        ("It is called `dense layer`. A layer that is dense.", []),
+    ],
+)
+def test_a_term_without_a_link_is_found(text, found):
+    terms = {"term-dense-layer": ("Dense layer", ""), "term-step": ("Step", "")}
+    lesson = f"# 01 · A dense layer\n\n## Set up\n\n{text}\n"
+    assert unlinked(lesson, terms) == found
 
 
 def test_icons_that_no_page_shows_are_dropped():

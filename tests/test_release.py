@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import json
 import re
 import subprocess
 import tarfile
@@ -73,10 +72,10 @@ def test_a_release_of_a_copy(tmp_path, run_in):
     assert (status, "Commit first" in said) == (2, True)
     subprocess.run(["git", "-C", str(copy), "checkout", "--quiet", "."], check=True)
 
-    status, said = run_in(copy, "tools/release.py", NEXT)
+    status, said = run_in(copy, "tools/release.py", NEXT, "--no-site")
     assert status == 0, said
     assert f"git tag v{NEXT}" in said
-    assert "make book" in said
+    assert "The site is not among them" in said
     listed = "\n".join((copy / "CHANGELOG.md").read_text().splitlines()[:15])
     assert f"## [{NEXT}] - " in listed
     assert f'version = "{NEXT}"' in (copy / "pyproject.toml").read_text()
@@ -109,16 +108,70 @@ def test_a_release_of_a_copy(tmp_path, run_in):
     assert sorted(pages) == sorted([*notebooks, "LICENSE"])
     assert not [name for name in built if "-site-" in name]
 
-    site = copy / "_build" / "html"
-    site.mkdir(parents=True)
-    for version, there in ((NOW, False), (NEXT, True)):
-        (site / "course.json").write_text(json.dumps({"version": version}))
-        before = changes(copy)
-        status, said = run_in(copy, "tools/release.py", NEXT)
-        assert (status, "stamped already" in said) == (0, True), said
-        assert changes(copy) == before
-        archive = copy / "dist" / NEXT / f"modern-convnets-site-{NEXT}.zip"
-        assert archive.exists() == there
+    # Called again it builds again, and stamps nothing.
+    before = changes(copy)
+    status, said = run_in(copy, "tools/release.py", NEXT, "--no-site")
+    assert (status, "stamped already" in said) == (0, True), said
+    assert changes(copy) == before
+
+
+BUILDER = """import json, pathlib, sys
+print("asked for", sys.argv[1:])
+site = pathlib.Path("_build", "html")
+site.mkdir(parents=True)
+(site / "course.json").write_text(json.dumps({{"version": "{version}"}}))
+sys.exit({status})
+"""
+
+
+@pytest.mark.parametrize(
+    ("version", "status", "words"),
+    [
+        ("2.0.0", 0, ""),
+        ("1.9.0", 0, "The site is not of version 2.0.0"),
+        ("2.0.0", 1, "call make release VERSION=2.0.0 again"),
+    ],
+    ids=["built", "of another version", "failed"],
+)
+def test_a_release_builds_its_site_anew(
+    version, status, words, tmp_path, monkeypatch, capfd
+):
+    (tmp_path / "tools").mkdir()
+    builder = BUILDER.format(version=version, status=status)
+    (tmp_path / "tools" / "build_book.py").write_text(builder)
+    old = tmp_path / "_build" / "html" / "of_an_older_version.html"
+    old.parent.mkdir(parents=True)
+    old.write_text("")
+    monkeypatch.setattr(release, "ROOT", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    if words:
+        with pytest.raises(release.Refused, match=re.escape(words)):
+            release.build_site("2.0.0")
+    else:
+        site = release.build_site("2.0.0")
+        assert [path.name for path in site.iterdir()] == ["course.json"]
+    assert "asked for ['--all']" in capfd.readouterr().out
+    assert not old.exists()
+
+
+@pytest.mark.parametrize("site", [True, False])
+def test_a_release_packs_the_site_unless_told_otherwise(site, tmp_path, monkeypatch):
+    def build_package(command, **_):
+        (tmp_path / "dist" / "2.0.0").mkdir(parents=True)
+        return subprocess.CompletedProcess(command, 0)
+
+    pages = tmp_path / "_build" / "html"
+    (pages / "book").mkdir(parents=True)
+    (pages / "book" / "welcome.html").write_text("")
+    (tmp_path / "LICENSE").write_text("")
+    monkeypatch.setattr(release, "ROOT", tmp_path)
+    monkeypatch.setattr(release.subprocess, "run", build_package)
+    monkeypatch.setattr(release, "build_site", lambda version: pages)
+    built = {path.name: path for path in release.build("2.0.0", site=site)}
+    assert ("modern-convnets-site-2.0.0.zip" in built) == site
+    if site:
+        archive = zipfile.ZipFile(built["modern-convnets-site-2.0.0.zip"])
+        assert archive.namelist() == ["book/welcome.html"]
 
 
 def test_the_citation_file_says_what_it_must():

@@ -1,12 +1,13 @@
 """Stamp a version everywhere it appears, and build what a release consists of.
 
     python tools/release.py 0.2.0
+    python tools/release.py 0.2.0 --no-site    all but the site, which takes longest
 
 It needs a clean checkout and a changelog with something in it. It writes the version to
 pyproject.toml, CITATION.cff, the changelog and the install cell of every lesson, and
 builds into `dist/0.2.0`: wheel, source archive, the notebooks for learners, and the
-site, if `_build/html` was built from this version. Called again, it only builds again:
-after `make book`, say. It commits, tags and sends nothing; it prints the commands.
+site, which it builds as `make book` does, every page anew. Called again, it only builds
+again. It commits, tags and sends nothing; it prints the commands.
 """
 
 from __future__ import annotations
@@ -120,11 +121,16 @@ def pack(archive: Path, files: dict[str, Path]) -> None:
             target.writestr(zipfile.ZipInfo(name, MOMENT), path.read_bytes())
 
 
-def build(version: str) -> list[Path]:
+def build(version: str, *, site: bool = True) -> list[Path]:
     """Build everything into `dist/VERSION`; return the files.
 
+    Args:
+        version: the version that is stamped.
+        site: whether to build and pack the site, too.
+
     Raises:
-        Refused: if the package cannot be built, or a solution is among the notebooks.
+        Refused: if the package or the site cannot be built, or a solution is among the
+            notebooks.
     """
     folder = ROOT / "dist" / version
     shutil.rmtree(folder, ignore_errors=True)
@@ -140,14 +146,35 @@ def build(version: str) -> list[Path]:
         folder / f"modern-convnets-notebooks-{version}.zip",
         {path.name: path for path in [*notebooks, ROOT / "LICENSE"]},
     )
-    site = ROOT / "_build" / "html"
-    if version_of(site) == version:
-        files = [path for path in site.rglob("*") if path.is_file()]
+    if site:
+        pages = build_site(version)
+        files = [path for path in pages.rglob("*") if path.is_file()]
         pack(
             folder / f"modern-convnets-site-{version}.zip",
-            {path.relative_to(site).as_posix(): path for path in files},
+            {path.relative_to(pages).as_posix(): path for path in files},
         )
     return sorted(folder.iterdir())
+
+
+def build_site(version: str) -> Path:
+    """Build the site of a version, and nothing but it; return its folder.
+
+    Raises:
+        Refused: if it cannot be built, or says that it is of another version.
+    """
+    pages = ROOT / "_build" / "html"
+    # No page of an older site may stay. What the lessons printed is kept elsewhere.
+    shutil.rmtree(pages, ignore_errors=True)
+    # A program of its own, because this one has read the version from before.
+    command = [sys.executable, str(ROOT / "tools" / "build_book.py"), "--all"]
+    if subprocess.run(command).returncode:
+        raise Refused(
+            "The site was not built: see above. The version is stamped all the same; "
+            f"mend it and call make release VERSION={version} again."
+        )
+    if version_of(pages) != version:
+        raise Refused(f"The site is not of version {version}: {pages}.")
+    return pages
 
 
 def version_of(site: Path) -> str:
@@ -162,18 +189,20 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return its exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("version", help="such as 0.2.0")
-    version = parser.parse_args(arguments).version
+    parser.add_argument("--no-site", action="store_true", help="build no site")
+    options = parser.parse_args(arguments)
+    version = options.version
     day = datetime.datetime.now(datetime.timezone.utc).date()
     try:
         now = pair.repository()[1]
         accept(version, now)
         changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
         if version == now and f"\n## [{version}] - " in changelog:
-            print(f"{version} is stamped already: building it again.")
+            print(f"{version} is stamped already: building it again.", flush=True)
         else:
             stamp(version, day)
-            print(f"Stamped {version} with the date {day.isoformat()}.")
-        files = build(version)
+            print(f"Stamped {version} with the date {day.isoformat()}.", flush=True)
+        files = build(version, site=not options.no_site)
     except Refused as error:
         print(error, file=sys.stderr)
         return 2
@@ -181,12 +210,11 @@ def main(arguments: list[str] | None = None) -> int:
     for path in files:
         size = path.stat().st_size / 2**20
         print(f"  {path.relative_to(ROOT).as_posix()}  {size:.1f} MiB")
-    if not any("-site-" in path.name for path in files):
-        print(
-            f"The site is not among them: `make book`, `make release VERSION={version}`"
-        )
+    if options.no_site:
+        print("The site is not among them: --no-site.")
     print("Look at the changes, let `make test` judge, and then:")
     print(f'  git commit --all --message "Release {version}"')
+    print(f"  make release VERSION={version}   # so that the site names this commit")
     print(f"  git tag v{version}")
     print(f"  git push origin main v{version}")
     return 0

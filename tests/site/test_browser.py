@@ -24,10 +24,16 @@ PAGES = [
 LESSONS = [page for page in PAGES if page.startswith("lessons/")]
 ONE = "lessons/05_separable_convolution.html"
 STEPPED = "lessons/05_separable_convolution.html"
-EXPLORABLE = "lessons/00_start_here.html"
+# Lessons with a figure whose settings a reader chooses; a table says the same.
+EXPLORABLE = [
+    page
+    for page in LESSONS
+    if "The same as a table" in (SITE / page).read_text(encoding="utf-8")
+]
 WIDTHS = {"phone": 360, "tablet": 768, "desktop": 1280}
 HEAVIEST = 1_500_000  # bytes, with an empty cache
 LONGEST = 1.5  # seconds
+MOST_LOADS = 5  # of a page that is slow at first: the machine may be busy
 # What accessibility asks for by law in many places, and what experience adds.
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
@@ -42,7 +48,8 @@ class Visit:
     tab: object
     complaints: list[str] = field(default_factory=list)
     answers: list = field(default_factory=list)
-    seconds: float = 0.0
+    work: float = 0.0  # seconds
+    readable: float = 0.0  # seconds after the click
 
 
 def open_tab(browser, **options):
@@ -51,6 +58,19 @@ def open_tab(browser, **options):
     tab = browser.new_context(viewport=size, **options).new_page()
     tab.set_default_timeout(20_000)
     return tab
+
+
+def readable_after(tab):
+    """Return the seconds until the first words were drawn, and the page was whole."""
+    tab.wait_for_function(
+        "performance.getEntriesByName('first-contentful-paint').length"
+    )
+    milliseconds = tab.evaluate(
+        """Math.max(
+            performance.getEntriesByName('first-contentful-paint')[0].startTime,
+            performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd)"""
+    )
+    return milliseconds / 1000
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +88,8 @@ def visit(request, browser, address):
     tab.goto(address + seen.name)
     tab.evaluate("document.fonts.ready.then(() => true)")
     measured = meter.send("Performance.getMetrics")["metrics"]
-    seen.seconds = {m["name"]: m["value"] for m in measured}["TaskDuration"]
+    seen.work = {m["name"]: m["value"] for m in measured}["TaskDuration"]
+    seen.readable = readable_after(tab)
     tab.wait_for_load_state("networkidle")
     yield seen
     tab.context.close()
@@ -119,8 +140,19 @@ def test_a_page_is_light(visit):
 
 
 @each_page
-def test_a_page_is_readable_soon(visit):
-    assert 0 < visit.seconds <= LONGEST
+def test_a_page_is_readable_soon(visit, browser, address):
+    loads = [visit.readable]
+    while loads[-1] > LONGEST and len(loads) < MOST_LOADS:
+        tab = open_tab(browser, color_scheme="light")
+        tab.goto(address + visit.name)
+        loads.append(readable_after(tab))
+        tab.context.close()
+    assert 0 < min(loads) <= LONGEST, loads
+
+
+@each_page
+def test_a_page_is_little_work_for_a_browser(visit):
+    assert 0 < visit.work <= LONGEST
 
 
 @each_page
@@ -209,32 +241,59 @@ def add_axe(page):
         page.evaluate(axe.AXE_SCRIPT)
 
 
+def choose_mode(page, mode):
+    """Let a page be light or dark."""
+    page.emulate_media(color_scheme=mode)
+    page.wait_for_function(
+        "mode => document.documentElement.dataset.theme === mode", arg=mode
+    )
+
+
+def unfold(page, opened):
+    """Open or close all that a reader can open."""
+    page.evaluate(
+        "o => document.querySelectorAll('details').forEach(one => one.open = o)", opened
+    )
+
+
+# A colored word of code is a word: nothing but its contrast could be wrong. Without the
+# thousands of them axe is fifteen times as fast.
+WITHOUT_COLORED_CODE = """async options => {
+    const listings = [...document.querySelectorAll('pre:not(:has(:not(span)))')]
+        .map(listing => [listing, [...listing.childNodes]]);
+    listings.forEach(([listing]) => listing.replaceChildren(listing.textContent));
+    try {
+        return await axe.run(document, options);
+    } finally {
+        listings.forEach(([listing, parts]) => listing.replaceChildren(...parts));
+    }
+}"""
+
+
 @each_page
-def test_a_page_is_accessible(page):
+@pytest.mark.parametrize("opened", [False, True], ids=["folded", "unfolded"])
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_a_page_is_accessible(page, mode, opened):
     add_axe(page)
+    choose_mode(page, mode)
+    unfold(page, opened)
     options = {
         "runOnly": RULES,
         "resultTypes": ["violations"],
+        # Asked below, of one element of each look: that is much quicker.
         "rules": {"color-contrast": {"enabled": False}},
     }
-    # A colored word of code is a word: nothing but its contrast could be wrong.
-    found = page.evaluate(
-        "options => axe.run({exclude: [['pre span']]}, options)", options
-    )
-    assert faults(found) == []
+    assert faults(page.evaluate(WITHOUT_COLORED_CODE, options)) == []
 
 
 @each_page
 @pytest.mark.parametrize("mode", ["light", "dark"])
 def test_colors_have_contrast(page, mode):
-    page.emulate_media(color_scheme=mode)
-    page.wait_for_function(
-        "mode => document.documentElement.dataset.theme === mode", arg=mode
-    )
     add_axe(page)
+    choose_mode(page, mode)
+    unfold(page, True)
     found = page.evaluate(
         f"""() => {{
-            document.querySelectorAll('details').forEach(one => one.open = true);
             document.getAnimations().forEach(one => one.finish());
             const include = ({ONE_OF_EACH_LOOK})();
             return axe.run({{include}}, {{runOnly: ['color-contrast'],
@@ -299,7 +358,7 @@ def is_open(element):
 @each_lesson
 @pytest.mark.parametrize("section", ["hint", "quiz"])
 def test_hints_and_quizzes_open_by_mouse_and_keyboard(page, section):
-    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = false)")
+    unfold(page, False)
     inside = "#self-quiz details" if section == "quiz" else "blockquote details"
     choice = page.locator(inside).first
     if section == "hint" and not page.locator(inside).count():
@@ -314,6 +373,26 @@ def test_hints_and_quizzes_open_by_mouse_and_keyboard(page, section):
         summary.focus()
         page.keyboard.press(key)
         assert is_open(choice) == state, key
+
+
+@each_lesson
+def test_hidden_code_is_shown_by_mouse_and_keyboard(page):
+    unfold(page, False)
+    cell = page.locator(".cell.tag_hide-input").first
+    fold, code = cell.locator("details").first, cell.locator("pre").first
+    summary = fold.locator("summary")
+    assert not is_open(fold)
+    assert not code.is_visible()
+    assert summary.inner_text().strip() == "Show code cell source"
+    summary.click()
+    assert is_open(fold)
+    assert code.is_visible()
+    assert 'find_spec("course_utils")' in code.inner_text()
+    assert summary.inner_text().strip() == "Hide code cell source"
+    for key, shown in (("Enter", False), ("Space", True), ("Enter", False)):
+        summary.focus()
+        page.keyboard.press(key)
+        assert (is_open(fold), code.is_visible()) == (shown, shown), key
 
 
 @pytest.mark.parametrize("how", ["mouse", "keyboard"])
@@ -360,21 +439,90 @@ def test_a_figure_in_steps_moves_by_mouse_and_keyboard(tab, address):
     assert panel_shown(figure) == 1
 
 
-def test_a_figure_with_settings_moves_by_mouse_and_keyboard(tab, address):
-    tab.goto(address + EXPLORABLE)
-    figure = figures(tab, "fieldset + fieldset").first
-    first = panel_shown(figure)
-    settings = figure.locator("fieldset").first
-    settings.locator("input:not(:checked) + label").first.click()
-    moved = panel_shown(figure)
-    assert moved != first
-    settings.locator("input:checked").focus()
-    tab.keyboard.press("ArrowRight")
-    assert panel_shown(figure) not in (first, moved)
-    table = figure.locator("details")
-    table.locator("summary").focus()
-    tab.keyboard.press("Enter")
-    assert table.locator("td").first.is_visible()
+def test_the_figures_with_settings_are_found():
+    assert {Path(page).name[:2] for page in EXPLORABLE} >= {"00", "02", "05"}
+
+
+def chosen(figure):
+    """Return the value of each setting of a figure."""
+    return figure.locator("fieldset input:checked + label").all_inner_texts()
+
+
+def words_shown(figure):
+    """Return what a figure's picture says: below it, or to those who cannot see it."""
+    panel = figure.locator(".cd-panel").nth(panel_shown(figure))
+    image = panel.locator("img")
+    if not image.count():
+        return panel.locator("p").inner_text()
+    assert image.evaluate("image => image.naturalWidth") > 0
+    assert image.bounding_box()["width"] > 100
+    return image.get_attribute("alt")
+
+
+def words_of_the_table(figure, values):
+    """Return patterns of what a picture must say, from the rows of its settings."""
+    head, *rows = figure.locator("table tr").evaluate_all(
+        "rows => rows.map(row => [...row.cells].map(cell => cell.textContent))"
+    )
+    rows = [row for row in rows if row[: len(values)] == values]
+    if len(values) > 1:  # of a window: zeros before and after, and how many places
+        ((zeros, places),) = [row[len(values) :] for row in rows]
+        added = sum(map(int, zeros.split(",")))
+        return [rf" \+ {added} − ", rf"= {places} places?\b"]
+    return [rf"^{re.escape(head[0])} {re.escape(values[0])}\."] + [
+        rf"{re.escape(f'{label} goes from {first} to {last}')}[;.]( |$)"
+        for label, first, last in list(zip(head, rows[0], rows[-1], strict=True))[2:]
+    ]
+
+
+def try_every_choice(tab, settings, how):
+    """Go through all combinations of settings; yield the values that should be chosen.
+
+    Args:
+        tab: the tab with the figure.
+        settings: the fieldsets of the figure that are to be tried.
+        how: "mouse", or "keyboard": the arrow to the right leads from the last value
+            to the first.
+    """
+    if not settings:
+        yield []
+        return
+    labels = settings[0].locator("label").all_inner_texts()
+    start = labels.index(settings[0].locator("input:checked + label").inner_text())
+    for move in range(1, len(labels) + 1):
+        place = (start + move) % len(labels)
+        if how == "mouse":
+            settings[0].locator("label").nth(place).click()
+        else:
+            settings[0].locator("input:checked").focus()
+            tab.keyboard.press("ArrowRight")
+        for others in try_every_choice(tab, settings[1:], how):
+            yield [labels[place], *others]
+
+
+@pytest.mark.parametrize("how", ["mouse", "keyboard"])
+@pytest.mark.parametrize("name", EXPLORABLE)
+def test_a_figure_with_settings_shows_what_its_table_says(tab, address, name, how):
+    tab.goto(address + name)
+    tried = figures(tab, "fieldset + .cd-panels + details table")
+    assert tried.count()
+    for number in range(tried.count()):
+        figure = tried.nth(number)
+        summary = figure.locator("summary")
+        if how == "mouse":
+            summary.click()
+        else:
+            summary.focus()
+            tab.keyboard.press("Enter")
+        assert figure.locator("td").first.is_visible()
+        panels = set()
+        for values in try_every_choice(tab, figure.locator("fieldset").all(), how):
+            assert chosen(figure) == values
+            panels.add(panel_shown(figure))
+            words = words_shown(figure)
+            for pattern in words_of_the_table(figure, values):
+                assert re.search(pattern, words), (values, pattern, words)
+        assert len(panels) == figure.locator(".cd-panel").count() > 1
 
 
 def test_the_sidebar_opens_on_a_phone_and_closes_with_escape(tab, address):
