@@ -29,6 +29,7 @@ def lesson():
         "def identity_block(",
         "def convolutional_block(",
         "def resnet50_body(",
+        "def cifar_resnet(",
         "def strided_block(",
         "def plain_net(",
         "def stack_with_a_bug(",
@@ -168,6 +169,35 @@ def test_fifty_three_kernels_have_twenty_shapes(body):
 )
 def test_the_cifar_family_has_its_exact_parameters(depth, trained):
     assert counts(nets.cifar_resnet(depth=depth))[1] == trained
+
+
+@pytest.mark.parametrize("depth", [8, 14])
+def test_the_printed_family_with_option_a_is_the_package_s(lesson, depth):
+    def option_a(x, filters):
+        new = (filters - x.shape[-1]) // 2
+        return ops.pad(x[:, ::2, ::2], [[0, 0], [0, 0], [0, 0], [new, new]])
+
+    ours = lesson.cifar_resnet(depth, option_a, (16, 16, 3), 6)
+    theirs = nets.cifar_resnet(depth=depth, input_shape=(16, 16, 3), num_classes=6)
+    x = np.random.default_rng(1).normal(size=(3, 16, 16, 3)).astype("float32")
+    numbers = random_weights(ours, 0)
+    found = []
+    for model in (ours, theirs):
+        model.set_weights(numbers)
+        found.append(ops.convert_to_numpy(model(x)))
+    np.testing.assert_allclose(*found, rtol=1e-4, atol=1e-6)
+    assert found[0].std(axis=0).max() > 1e-3  # the images do not all look alike
+
+
+def test_option_b_costs_two_projections():
+    names = {"np": np, "keras": keras, "layers": layers, "depths": [20]}
+    names["family"] = [nets.cifar_resnet(depth=20)]
+    exec(cell_with("def cifar_resnet("), names)
+    exec(cell_with("def projection("), names)
+    assert names["trained"][0] == 269_722
+    added = names["trained"][1] - names["trained"][0]
+    assert added == 16 * 32 + 32 * 64 + 2 * (32 + 64)
+    assert round(added / names["trained"][0], 2) == 0.01
 
 
 # --- Spot the bug: the strides --------------------------------------------------------
