@@ -71,6 +71,7 @@ def test_a_record_says_what_a_reader_needs(recorded):
     assert made.data["source"] == "rendered"
     assert len(made.data["sha256"]) == 64
     assert "Recorded run study/tiny" in made.caption()
+    assert f"{TINY.data['train']} training images" in made.caption()
     assert str(recorded) not in text_of(recorded)
 
 

@@ -98,6 +98,7 @@ class Record:
         seeds = ", ".join(map(str, self.seeds))
         minutes = sum(self.seconds) / 60
         side = self.recipe["data"]["image_size"]
+        images = self.recipe["data"]["train"]
         budget = f"{self.recipe['epochs']} epochs"
         if "minutes" in self.recipe:
             budget = f"{self.recipe['minutes']:g} minutes of training a seed"
@@ -106,8 +107,9 @@ class Record:
         listed = " ".join(map(str, self.seeds))
         command = re.sub(r"--seeds(?: \d+)+", f"--seeds {listed}", first["command"])
         return (
-            f"Recorded run {self.name}: {first['profile']} profile, {side}×{side} "
-            f"pixels, {budget}, {which} {seeds}, "
+            f"Recorded run {self.name}: {first['profile']} profile, "
+            f"{images:,} training images of {side}×{side} pixels, {budget}, "
+            f"{which} {seeds}, "
             f"{hardware}, {versions}, {when}, {minutes:.1f} minutes in all; "
             f"data {self.data['name']} ({self.data['source']}, SHA-256 "
             f"{self.data['sha256'][:12]}…); to repeat: {command}"
