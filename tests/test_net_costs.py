@@ -104,10 +104,14 @@ def test_measured_tables_are_shown_with_where_they_come_from():
     plain = {"title": "Nets", "columns": ["Net", "ms"], "rows": [["a", 2.5]]}
     content = {
         "provenance": {"date": "2026-01-02", "commit": ""},
-        "tables": [plain, {**plain, "provenance": {"date": "2025-12-31"}}],
+        "tables": [
+            plain,
+            {**plain, "provenance": {"date": "2025-12-31"}, "note": "Why so slow"},
+        ],
     }
-    title, facts, table, _, own, _ = measurements.show(content)
+    title, facts, table, _, own, _, note = measurements.show(content)
     assert title.astext() == "Nets"
     assert facts.astext().split() == ["Date", "2026-01-02"]
     assert isinstance(table, nodes.table)
     assert own.astext().split() == ["Date", "2025-12-31"]
+    assert note.astext() == "Why so slow"

@@ -32,12 +32,14 @@ class Measurements(SphinxDirective):
 
 
 def show(content: dict[str, Any]) -> list[nodes.Node]:
-    """Return measured tables, each below what its numbers come from."""
+    """Return measured tables, each below what its numbers come from, notes below."""
     shown: list[nodes.Node] = []
     for table in content["tables"]:
         shown.append(nodes.rubric(text=table["title"]))
         shown.append(_provenance(table.get("provenance") or content["provenance"]))
         shown.append(_table(table["columns"], table["rows"]))
+        if table.get("note"):
+            shown.append(nodes.paragraph(text=table["note"]))
     return shown
 
 
