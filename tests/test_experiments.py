@@ -139,6 +139,19 @@ def test_a_loss_that_is_no_number_leaves_the_record_as_it_was(results):
         with pytest.raises(RuntimeError):
             record(results, wild, seeds=[1])
     assert text_of(results) == before
+    assert not list((results / ".unfinished").glob("*/*"))
+
+
+def test_an_epoch_that_ends_without_a_number_is_not_kept(tmp_path):
+    model = compiled(TINY)
+    model.optimizer.build(model.trainable_variables)
+    steps = experiments._Steps(tmp_path, TINY, experiments._Clock(), print)
+    good = {"loss": 0.5, "accuracy": 0.5, "val_loss": 0.6, "val_accuracy": 0.5}
+    steps.save(model, good)
+    with pytest.raises(RuntimeError, match=r"val_loss became nan in epoch 2\. .*kept"):
+        steps.save(model, good | {"val_loss": float("nan")})
+    assert [path.name for path in tmp_path.glob("*")] == ["after-00001.npz"]
+    assert len(steps.log) == 1
 
 
 def test_a_full_disk_leaves_all_as_it_was(results, monkeypatch):
@@ -158,7 +171,7 @@ def test_a_full_disk_leaves_all_as_it_was(results, monkeypatch):
     assert [path.name for path in kept] == ["after-00001.npz"]
 
     full_for[0] = "tiny.json"
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(OSError, match=r"No space.*Make room.*same command.*as they"):
         record(results, seeds=[1])
     assert text_of(results) == before
     left = {path.name for path in (results / "study").glob("*")}
@@ -314,6 +327,19 @@ def test_merging_another_recipe_takes_nothing(results, tmp_path):
     record(other, dataclasses.replace(TINY, batch_size=4), seeds=[1])
     before = text_of(results)
     with pytest.raises(ValueError, match="another recipe"):
+        experiments.merge(other, results)
+    assert text_of(results) == before
+
+
+def test_runs_on_other_arrays_do_not_come_together(results, tmp_path):
+    other = tmp_path / "other"
+    record(other, seeds=[1])
+    path = other / "study" / "tiny.json"
+    made = json.loads(path.read_text(encoding="utf-8"))
+    made["data"]["sha256"] = "0" * 64
+    path.write_text(json.dumps(made), encoding="utf-8")
+    before = text_of(results)
+    with pytest.raises(ValueError, match="other arrays.*COURSE_DATA.*nothing"):
         experiments.merge(other, results)
     assert text_of(results) == before
 
@@ -678,7 +704,8 @@ def add(results, seed, of="study/tiny"):
     target = Path(results) / f"{of}.json"
     template = records.read(Path(results) / "template.json")
     run = dict(template.runs[0]) | {"seed": seed}
-    found = records.Record(of, template.recipe, template.recipe_hash, {}, (run,))
+    facts = template.data
+    found = records.Record(of, template.recipe, template.recipe_hash, facts, (run,))
     experiments._add(target, found, target.parent)
 """
 
@@ -736,6 +763,8 @@ def test_jobs_are_processes_and_one_that_fails_leaves_the_others(
         assert sys.argv[7:9] == ["--profile", "smoke"], sys.argv
         if seed == 1:
             sys.exit("the device is full")
+        if seed == 3:
+            os.kill(os.getpid(), 9)
         add(sys.argv[10], seed, of=name)
         print("done")
         """)
@@ -745,12 +774,14 @@ def test_jobs_are_processes_and_one_that_fails_leaves_the_others(
     python.chmod(0o755)
     monkeypatch.setattr(experiments.sys, "executable", str(python))
     options = ["--profile", "smoke", "--results", str(results), "--jobs", "2"]
-    assert experiments.main(["run", name, *options]) == 2
+    seeds = ["--seeds", "0", "1", "2", "3"]
+    assert experiments.main(["run", name, *seeds, *options]) == 2
     told = capfd.readouterr()
     assert f"[{name} 0] done" in told.out
     assert f"[{name} 1] the device is full" in told.out
-    assert "2 of 3 runs" in told.out
+    assert "2 of 4 runs" in told.out
     assert f"{name}, seed 1 (status 1)" in told.err
+    assert f"{name}, seed 3 (killed, as systems do where the memory is full" in told.err
     assert records.read(results / f"{name}.json").seeds == [0, 2]
 
 

@@ -133,6 +133,11 @@ def test_mini_xception_counts_its_separable_layers_as_the_library_does():
             {"input_shape": (32, 32, 3), "filters": (8, 16), "num_classes": 5},
         ),
         (nets.cifar_resnet, {"depth": 8}),
+        (nets.dense_classifier, {"input_shape": (8, 8, 1)}),
+        (nets.small_convnet, {"input_shape": (16, 16, 1)}),
+        (nets.shallow_convnet, {"input_shape": (16, 16, 3)}),
+        (nets.strided_resnet, {}),
+        (nets.fast_resnet, {"width": 4}),
     ],
 )
 def test_a_net_survives_saving_and_loading(factory, options, tmp_path):
@@ -371,6 +376,8 @@ def test_a_shift_moves_each_image_its_own_way_by_whole_pixels(seed):
         (nets.strided_resnet, {}),
         (nets.fast_resnet, {"width": 2}),
         (nets.cifar_resnet, {"depth": 8}),
+        (nets.resnet50, {"input_shape": (32, 32, 3), "num_classes": 3}),
+        (nets.xception, {"input_shape": (71, 71, 3), "num_classes": 3}),
     ],
 )
 def test_the_output_stays_in_float32_in_mixed_precision(factory, options):

@@ -28,6 +28,7 @@ import functools
 import hashlib
 import io
 import json
+import math
 import os
 import re
 import shlex
@@ -742,7 +743,8 @@ def _keep(
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{experiment.name.rpartition('/')[2]}.npz"
     arrays: dict[str, Any] = {f"w{i}": w for i, w in enumerate(halves)}
-    np.savez_compressed(path, **arrays)
+    with _earlier_runs_stay(experiment.name):
+        np.savez_compressed(path, **arrays)
     return {
         "file": path.name,
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
@@ -852,6 +854,13 @@ class _Steps:
         from keras.ops import convert_to_numpy
 
         row = {name: float(value) for name, value in logs.items()}
+        wrong = [name for name, value in row.items() if not math.isfinite(value)]
+        if wrong:  # the last step of an epoch can spoil what validation then sees
+            raise RuntimeError(
+                f"{self._experiment.name}: {wrong[0]} became {row[wrong[0]]} in epoch "
+                f"{len(self.log) + 1}. Nothing of this epoch was kept, and earlier "
+                "runs are as they were. A smaller learning rate may help."
+            )
         # Read before it was decided whether the budget is spent: not later than that.
         row["total"], row["trained"] = self._clock.at_epoch_end
         log = [*self.log, row]
@@ -1001,16 +1010,40 @@ def _same_recipe(record: records.Record, digest: str, path: Path) -> None:
         )
 
 
+def _same_data(old: records.Record, new: records.Record, path: Path) -> None:
+    here, there = (record.data.get("sha256") for record in (old, new))
+    if here != there:
+        raise ValueError(
+            f"{path.name} holds runs on other arrays of {old.name!r}: their SHA-256 is "
+            f"{here}, not {there}. Train on the same copy of the data (COURSE_DATA), "
+            "or move the record away to begin anew; nothing was changed."
+        )
+
+
+@contextmanager
+def _earlier_runs_stay(name: str) -> Iterator[None]:
+    """Say what a disk that takes no more has left, and what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(
+            f"{name}: the record could not be written ({error}). Make room there, and "
+            "give the same command again: it goes on with what it has. Earlier runs "
+            "are as they were."
+        ) from error
+
+
 def _add(target: Path, found: records.Record, folder: Path) -> list[int]:
     """Add the runs that the record at `target` lacks; return their seeds.
 
     Kept weights of one of these runs are copied beside it from `folder`.
     """
-    with _only_writer(target):
+    with _earlier_runs_stay(found.name), _only_writer(target):
         # Read now: another process may have added a seed meanwhile.
         old = records.read(target) if target.exists() else None
         if old is not None:
             _same_recipe(old, found.recipe_hash, target)
+            _same_data(old, found, target)
         runs = [] if old is None else [dict(run) for run in old.runs]
         known = {run["seed"] for run in runs}
         new = [dict(run) for run in found.runs if run["seed"] not in known]
@@ -1028,7 +1061,8 @@ def _add(target: Path, found: records.Record, folder: Path) -> list[int]:
             "weights": dict(weights) if weights else None,
             "runs": sorted(runs + new, key=lambda run: run["seed"]),
         }
-        _write(target, _compact(json.dumps(text, indent=1)) + "\n")
+        written = json.dumps(text, indent=1, allow_nan=False)
+        _write(target, _compact(written) + "\n")
         return [run["seed"] for run in new]
 
 
@@ -1079,6 +1113,7 @@ def _write(target: Path, text: str) -> None:
     partial = target.with_suffix(f".{os.getpid()}.partial")
     try:
         partial.write_text(text, encoding="utf-8")
+        _reach_the_disk(partial)
         os.replace(partial, target)
     finally:
         partial.unlink(missing_ok=True)
@@ -1089,9 +1124,16 @@ def _copy(source: Path, target: Path) -> None:
     partial = target.with_suffix(f".{os.getpid()}.partial")
     try:
         shutil.copyfile(source, partial)
+        _reach_the_disk(partial)
         os.replace(partial, target)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _reach_the_disk(path: Path) -> None:
+    """Wait until a file is safe: what it was made from is deleted next."""
+    with open(path, "rb+") as file:
+        os.fsync(file.fileno())
 
 
 def _compact(text: str) -> str:
@@ -1225,6 +1267,13 @@ def _run_command(chosen: argparse.Namespace, arguments: list[str]) -> int:
     return 0
 
 
+def _ended(status: int) -> str:
+    """Say how a process ended; a negative status is the signal that ended it."""
+    if status == -9:
+        return "killed, as systems do where the memory is full: fewer jobs need less"
+    return f"ended by signal {-status}" if status < 0 else f"status {status}"
+
+
 def _run_side_by_side(selected: list[Experiment], chosen: argparse.Namespace) -> int:
     """Run each seed in a process of its own, some at a time; return the exit status."""
     timed = [e.name for e in selected if e.at(chosen.profile).minutes is not None]
@@ -1298,15 +1347,15 @@ def _run_side_by_side(selected: list[Experiment], chosen: argparse.Namespace) ->
         if ending:
             signal.signal(signal.SIGTERM, before)
     failed = [
-        f"{name}, seed {seed} (status {status})"
+        f"{name}, seed {seed} ({_ended(status)})"
         for (name, seed), status in zip(wanted, statuses, strict=True)
         if status
     ]
     print(f"{len(wanted) - len(failed)} of {len(wanted)} runs are recorded.")
     if failed:
         print(
-            f"Not recorded: {'; '.join(failed)}. The reason stands above; the same "
-            "command tries these again.",
+            f"Not recorded: {'; '.join(failed)}. What each one said stands above; the "
+            "same command goes on with these.",
             file=sys.stderr,
         )
     return 2 if failed else 0

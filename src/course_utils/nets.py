@@ -1,10 +1,11 @@
 """The networks of the course, each a function that returns a new `keras.Model`.
 
 All of them take `input_shape` and `num_classes` by name, start from the random numbers
-of the current seed, and end in probabilities: a softmax, or one sigmoid unit where
-there are two classes. `plain_convnet` and `mini_xception` take pixels from 0 to 255 and
-rescale them themselves; each docstring says what the others expect. Importing this
-module loads no framework; Keras is loaded by the first call.
+of the current seed, and end in probabilities: a softmax or, in the nets whose
+`num_classes` says so, one sigmoid unit for two classes. `plain_convnet` and
+`mini_xception` take pixels from 0 to 255 and rescale them themselves; each docstring
+says what the others expect. Importing this module loads no framework; Keras is loaded
+by the first call.
 """
 
 from __future__ import annotations
@@ -376,7 +377,7 @@ def xception(
     if not include_top:
         return keras.Model(inputs, x, name="xception")
     x = layers.GlobalAveragePooling2D()(x)
-    outputs = layers.Dense(num_classes, activation="softmax")(x)
+    outputs = layers.Dense(num_classes, activation="softmax", dtype="float32")(x)
     return keras.Model(inputs, outputs, name="xception")
 
 
@@ -443,7 +444,9 @@ def resnet50(
             x = blocks.identity_block(x, filters, name=name)
     if include_top:
         x = layers.GlobalAveragePooling2D(name="pooling")(x)
-        x = layers.Dense(num_classes, activation="softmax", name="probabilities")(x)
+        x = layers.Dense(
+            num_classes, activation="softmax", name="probabilities", dtype="float32"
+        )(x)
     return keras.Model(inputs, x, name="resnet50")
 
 

@@ -506,6 +506,10 @@ def _callback_list(
             super().on_train_batch_end(batch, logs)
             watch.step_ended(batch + 1, (logs or {}).get("loss"))
 
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            watch.read()  # before a callback keeps weights that have diverged
+            super().on_epoch_end(epoch, logs)
+
     return Callbacks([*callbacks, Epochs()], add_history=True, **fit_arguments)
 
 
