@@ -111,9 +111,12 @@ def test_filters_set_the_channels_and_not_the_size():
 
 
 def test_a_lesson_takes_as_long_as_the_table_of_profiles_says():
-    times = json.loads(TIMES.read_text(encoding="utf-8"))["lessons"].values()
-    assert max(lesson["smoke"]["seconds"] for lesson in times) <= 30
-    assert max(lesson["quick"]["seconds"] for lesson in times) <= 4 * 60
+    noise = 1.2  # between days, the same cells on the same machine differ by this much
+    times = json.loads(TIMES.read_text(encoding="utf-8"))["lessons"]
+    for name, lesson in times.items():
+        long = name[:2] in ("06", "10")
+        assert lesson["smoke"]["seconds"] <= noise * 20, name
+        assert lesson["quick"]["seconds"] <= noise * (240 if long else 120), name
 
 
 # --- Exercises ------------------------------------------------------------------------
