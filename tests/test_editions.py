@@ -159,6 +159,17 @@ def test_hints_and_answers_stand_at_the_end_of_a_lesson(lesson):
     assert lesson.article.select_one(target).find("a")["href"] == f"#{box['id']}"
 
 
+def test_any_other_folded_part_is_opened_in_its_place():
+    article = built_pages.parse(
+        "<article><p>before</p><details><summary>Show output</summary><pre>42</pre>"
+        "</details><p>after</p></article>"
+    ).article
+    built_pages.move_help_to_end(article)
+    assert not article.select("details")
+    told = article.get_text("|", strip=True)
+    assert told == "before|Show output|42|after"
+
+
 def test_a_figure_in_steps_shows_all_of_them(lesson):
     built_pages.flatten_figures(lesson.article)
     figure = lesson.article.select_one("figure")

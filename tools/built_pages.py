@@ -268,7 +268,9 @@ def move_help_to_end(article: Tag) -> None:
             answer.find("strong").insert(0, f"{letter} · ")
             answers.append(answer)
     for details in article.select("details"):
-        details.replace_with(opened(details))
+        place = soup.new_tag("div")  # `opened` takes the folded part out of its place
+        details.insert_before(place)
+        place.replace_with(opened(details))
     sections = (("Hints", hints), ("Answers to the self-quiz", answers))
     for title, section in sections:
         if section.contents:
