@@ -268,6 +268,23 @@ def test_a_kernel_that_dies_is_a_failure_with_a_place(course):
     assert "DeadKernelError" in str(failure.value)
 
 
+DIES_ONCE = """\
+import os
+from pathlib import Path
+if not Path("died").exists():
+    Path("died").touch()
+    os.abort()
+answer = 6 * 7"""
+
+
+@pytest.mark.notebook
+def test_a_kernel_that_dies_once_is_started_once_more(course, capsys):
+    text = GOOD.replace("answer = 6 * 7", DIES_ONCE)
+    (course / "lessons" / "00_first.md").write_text(text, encoding="utf-8")
+    assert run_lessons.run_lessons(root=course) == ["00_first"]
+    assert "its kernel died, and is started once more" in capsys.readouterr().out
+
+
 def test_a_stand_in_is_replaced_once_the_data_can_be_had(course, monkeypatch):
     folder = course / "cache"
     path = conditions.record_path(folder, "00_first")

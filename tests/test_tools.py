@@ -19,6 +19,37 @@ pytestmark = pytest.mark.repository
 ROOT = Path(__file__).resolve().parents[1]
 
 
+def run_notebook(tmp_path, cells, *options):
+    notebook = tmp_path / "broken.ipynb"
+    nbformat.write(new_notebook(cells=cells), notebook)
+    command = [sys.executable, "-m", "pytest", "--nbmake", "-p", "conftest"]
+    command += ["-p", "no:cacheprovider", "-c", str(ROOT / "pyproject.toml")]
+    return subprocess.run(
+        [*command, *options, str(notebook)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+
+
+@pytest.mark.notebook
+def test_only_a_notebook_whose_kernel_died_is_run_again(tmp_path):
+    flag = tmp_path / "died"
+    dies = (
+        "import os, pathlib\n"
+        f"flag = pathlib.Path({str(flag)!r})\n"
+        "if not flag.exists():\n    flag.touch(); os.abort()"
+    )
+    done = run_notebook(tmp_path, [new_code_cell(dies)])
+    assert "1 passed, 1 rerun" in done.stdout
+    assert "RERUN" in done.stdout
+    flag.unlink()
+    done = run_notebook(tmp_path, [new_code_cell(dies.replace("flag.touch(); ", ""))])
+    assert "1 failed, 1 rerun" in done.stdout
+    assert "DeadKernelError" in done.stdout
+
+
 @pytest.mark.notebook
 @pytest.mark.parametrize("parallel", [[], ["-n", "2"]], ids=["alone", "in parallel"])
 def test_a_failed_notebook_is_reported_with_cell_and_heading(tmp_path, parallel):
@@ -28,18 +59,9 @@ def test_a_failed_notebook_is_reported_with_cell_and_heading(tmp_path, parallel)
         new_code_cell("1 / 0"),
         new_markdown_cell("## Never reached"),
     ]
-    notebook = tmp_path / "broken.ipynb"
-    nbformat.write(new_notebook(cells=cells), notebook)
-    command = [sys.executable, "-m", "pytest", "--nbmake", "-p", "conftest"]
-    command += ["-p", "no:cacheprovider", "-c", str(ROOT / "pyproject.toml")]
-    done = subprocess.run(
-        [*command, *parallel, str(notebook)],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
+    done = run_notebook(tmp_path, cells, *parallel)
     assert done.returncode == 1
+    assert "RERUN" not in done.stdout
     place = "broken.ipynb: cell 3 (code cell 2), under the heading “The broken part”"
     assert place in done.stdout
     assert "ZeroDivisionError" in done.stdout

@@ -333,18 +333,15 @@ def execute(lesson: Lesson) -> Lesson:
         The same lesson.
     """
     from nbclient import NotebookClient
-    from nbclient.exceptions import CellExecutionError
+    from nbclient.exceptions import CellExecutionError, DeadKernelError
     from nbformat.v4 import new_code_cell
-
-    notebook = copy.deepcopy(lesson.notebook)
-    cells = notebook.cells
-    cells.append(new_code_cell(PROBE))
 
     def note(cell: Any, cell_index: int, **_: Any) -> None:
         lesson.cell = cell_index
 
-    lesson.started = time.monotonic()
-    try:
+    def run() -> Any:
+        notebook = copy.deepcopy(lesson.notebook)
+        notebook.cells.append(new_code_cell(PROBE))
         lesson.client = NotebookClient(
             notebook,
             timeout=CELL_SECONDS,
@@ -356,17 +353,29 @@ def execute(lesson: Lesson) -> Lesson:
             # A kernel's notices about itself are not for a reader of this output.
             extra_arguments=["--log-level=40"],
         )
+        lesson.started = time.monotonic()
         lesson.client.execute()
+        return notebook
+
+    cells = lesson.notebook.cells
+    lesson.started = time.monotonic()
+    try:
+        try:
+            notebook = run()
+        except DeadKernelError:  # see `reruns` in pyproject.toml
+            print(f"  {lesson.name}: its kernel died, and is started once more.")
+            notebook = run()
     except CellExecutionError:
-        outputs = cells[lesson.cell].get("outputs", [])
+        outputs = lesson.client.nb.cells[lesson.cell].get("outputs", [])
         trace = [o for o in outputs if o["output_type"] == "error"]
         text = "\n".join(trace[-1]["traceback"]) if trace else "(no traceback)"
-        lesson.failure = describe_failure(lesson.path, cells[:-1], lesson.cell, text)
+        lesson.failure = describe_failure(lesson.path, cells, lesson.cell, text)
     except Exception as error:  # a dead kernel, a cell that never ends, no kernel
         what = f"{type(error).__name__}: {error}"
-        lesson.failure = describe_failure(lesson.path, cells[:-1], lesson.cell, what)
+        lesson.failure = describe_failure(lesson.path, cells, lesson.cell, what)
     lesson.seconds = time.monotonic() - lesson.started
     if not lesson.failure:
+        cells = notebook.cells
         lesson.facts = json.loads("".join(o["text"] for o in cells.pop().outputs))
         codes = [cell for cell in cells if is_code(cell)]
         lesson.warned = [
