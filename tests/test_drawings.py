@@ -12,7 +12,15 @@ import numpy as np
 import pytest
 from keras import layers
 
-from course_utils import _graph, _stepped, _structure, blocks, drawings, nets
+from course_utils import (
+    _graph,
+    _stepped,
+    _structure,
+    blocks,
+    drawings,
+    nets,
+    pretrained,
+)
 
 SVG = "{http://www.w3.org/2000/svg}"
 WORDS = {"title": "A network", "alt": "Boxes with arrows."}
@@ -67,6 +75,9 @@ NETS = {
     "mini_xception": lambda: nets.mini_xception(augmentation=nets.augmentation()),
     "cifar_resnet": nets.cifar_resnet,
     "resnet50": nets.resnet50,
+    "fast_resnet": nets.fast_resnet,
+    "enlarged_xception": nets.enlarged_xception,
+    "efficientnet_lite0": pretrained.efficientnet_lite0,
 }
 
 
@@ -135,6 +146,11 @@ def test_a_shortcut_without_layers_is_a_path_of_its_own():
     model = keras.Model(inputs, blocks.residual_block(inputs, 4))
     text = drawings.architecture(model, **WORDS).text
     assert "  path 2: nothing (the shortcut)" in text
+
+
+def test_a_relu_that_is_cut_off_says_where(models):
+    text = drawings.architecture(models["efficientnet_lite0"], **WORDS).text
+    assert "Depthwise conv 5×5, stride 2 → batch norm → ReLU6: 28×28×144" in text
 
 
 def test_blocks_that_repeat_are_drawn_once(models):

@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("sphinx")
 
-from course_book import measurements, net_costs
+from course_book import measurements, net_costs, net_drawings
 from docutils import nodes
 
 from benchmarks import nets as measured_nets
@@ -81,6 +81,30 @@ def test_every_net_of_the_course_is_measured():
 
     builders = set(nets.__all__) - {"augmentation"} | {"efficientnet_lite0"}
     assert {name for name, _ in measured_nets.NETS.values()} == builders
+
+
+def test_every_block_and_net_of_the_course_is_drawn():
+    from course_utils import blocks, nets
+
+    makers = [one.maker for one in net_drawings.BLOCKS]
+    assert sorted(makers) == sorted(blocks.__all__)
+    assert set(net_drawings.MAPS) == set(makers)
+    makers = [one.maker for one in net_drawings.NETS]
+    assert sorted(makers) == sorted(
+        {*nets.__all__, "efficientnet_lite0"} - {"augmentation"}
+    )
+
+
+def test_a_drawing_is_of_the_model_and_folded_below_its_name(monkeypatch):
+    monkeypatch.setattr("keras.backend.clear_session", lambda **_: None)
+    by_name = {one.maker: one for one in net_drawings.BLOCKS + net_drawings.NETS}
+    block = net_drawings.draw(by_name["inverted_residual_block"])
+    assert block["parameters"] == 23_440
+    page = net_drawings.folded(block)
+    assert "Inverted residual block of EfficientNet-Lite0 · 23,440 parameters" in page
+    assert by_name["inverted_residual_block"].alt in page
+    assert "28×28×240" in page
+    assert net_drawings.draw(by_name["small_convnet"])["parameters"] == 844_042
 
 
 def test_the_librarys_nets_are_timed_in_one_run_with_ours(monkeypatch):

@@ -412,6 +412,8 @@ def _main_words(step: Step) -> str:
         return "zero padding"
     if hasattr(layer, "layers") and hasattr(layer, "count_params"):
         return f"model {layer.name}"
+    if step.is_a("ReLU") and layer.max_value is not None:
+        return f"ReLU{layer.max_value:g}"
     if step.kind in _NAMES:
         return _NAMES[step.kind]
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", re.sub(r"[123]D$", "", step.kind))

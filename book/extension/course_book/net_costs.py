@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -39,27 +40,37 @@ class NetCosts(SphinxDirective):
 
 
 def measured(folder: Path, root: Path = course.ROOT) -> Path:
-    """Return the file with the table, after measuring where there is none.
+    """Return the file with the table, as `benchmarks.nets` writes it."""
+    script = root / "benchmarks" / "nets.py"
+    return made_once(folder, "net_costs", script, "benchmarks.nets", root)
+
+
+def made_once(folder: Path, name: str, script: Path, module: str, root: Path) -> Path:
+    """Return a file that a program of its own writes, after running it where needed.
 
     Args:
         folder: the cache folder of today's conditions.
+        name: what the file is called, in front of a digest of the program.
+        script: the program.
+        module: the program as Python imports it; it is given the file to write.
         root: the folder of the course.
 
     Returns:
-        A JSON file as `benchmarks.nets` writes it.
+        The file, complete.
 
     Raises:
-        subprocess.SubprocessError: the measurement failed or took too long.
+        subprocess.SubprocessError: the program failed or took too long.
     """
-    script = root / "benchmarks" / "nets.py"
     digest = hashlib.sha256(script.read_bytes()).hexdigest()[:12]
-    path = folder / f"net_costs-{digest}.json"
+    path = folder / f"{name}-{digest}.json"
     if path.is_file():
         return path
     unfinished = path.with_suffix(".part")
+    places = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     subprocess.run(
-        [sys.executable, "-m", "benchmarks.nets", str(unfinished)],
+        [sys.executable, "-m", module, str(unfinished)],
         cwd=root,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, places))},
         check=True,
         capture_output=True,
         text=True,
