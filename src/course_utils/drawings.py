@@ -126,7 +126,8 @@ def convolution_steps(
 
     The numbers are computed: a picture of `size`×`size` small whole numbers, a kernel,
     and what the layer `Conv2D` makes of them. Where there are more than twelve
-    positions, the first row, the start of the second and the last one are shown.
+    positions, the first row, the start of the second and the last one are shown. Used
+    in lesson 00.
 
     Args:
         size: the side of the picture, from 2 to 8.
@@ -144,6 +145,9 @@ def convolution_steps(
 
     Example:
         >>> convolution_steps(5, 3, strides=2, padding="same")
+
+    References:
+        Dumoulin & Visin (2016), the arithmetic.
     """
     size = _validate.integer("size", size, low=2, high=8)
     kernel_size = _validate.integer("kernel_size", kernel_size, low=1, high=5)
@@ -227,6 +231,9 @@ def separable_steps(
 
     Example:
         >>> separable_steps(channels=5, filters=3, kernel_size=3)
+
+    References:
+        Chollet (2017), section 1.
     """
     channels = _validate.integer("channels", channels, low=1, high=6)
     filters = _validate.integer("filters", filters, low=1, high=6)
@@ -308,6 +315,9 @@ def output_sizes(
 
     Example:
         >>> output_sizes(8, kernel_sizes=(1, 3, 5), strides=(1, 2))
+
+    References:
+        Dumoulin & Visin (2016), the arithmetic.
     """
     size = _validate.integer("size", size, low=2, high=12)
     windows = _whole_numbers("kernel_sizes", kernel_sizes, high=size)

@@ -457,6 +457,9 @@ def fingerprint(experiment: Experiment) -> str:
 
     Raises:
         TypeError: for anything but an `Experiment`.
+
+    Example:
+        >>> fingerprint(EXPERIMENTS["cifar10/shallow"])[:12]  # where a record begins
     """
     if not isinstance(experiment, Experiment):
         _validate.fail_type("experiment", "an Experiment", experiment)
@@ -503,6 +506,9 @@ def run(
         TrainingDiverged: the loss became NaN; earlier runs are kept.
         MemoryError: the device's memory does not hold a step; earlier runs are kept.
         OSError: the disk takes no more; earlier runs and epochs are kept.
+
+    Example:
+        >>> run(EXPERIMENTS["cifar10/shallow"], seeds=[0], profile="quick")
     """
     if not isinstance(experiment, Experiment):
         _validate.fail_type("experiment", "one of EXPERIMENTS", experiment)
@@ -578,6 +584,9 @@ def merge(source: Path, results: Path | None = None) -> list[str]:
         TypeError: an argument that is no path.
         ValueError: a record that was made by another recipe; nothing of it is taken.
         FileNotFoundError: there is no folder `source`, or no record in it.
+
+    Example:
+        >>> merge(Path("from_another_machine"))
     """
     results = _results_folder(results)
     paths = sorted(Path(_validate.folder("source", source)).glob("*/*.json"))

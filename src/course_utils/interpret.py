@@ -89,6 +89,9 @@ def convolutions(model: Any) -> list[str]:
     Raises:
         TypeError: for anything but a Keras model.
         ValueError: for a model that is not built.
+
+    Example:
+        >>> convolutions(plain_convnet())[-1]  # the layer that Grad-CAM takes
     """
     _validate.keras_model("model", model)
     return [name for name, layer in _layers(model) if _is_convolution(layer)]
@@ -169,6 +172,10 @@ def sparsity(maps: Any) -> tuple[float, float]:
     Raises:
         TypeError: for anything but numbers.
         ValueError: for fewer than two axes, an empty array, or NaN.
+
+    Example:
+        >>> sparsity(np.array([[0.0, 1.0, 0.0], [0.0, 2.0, 3.0]]))
+        (0.5, 0.3333333333333333)
     """
     maps = _validate.array("maps", maps)
     if maps.ndim < 2:
@@ -243,6 +250,9 @@ def hires_cam(
     Raises:
         TypeError: as `grad_cam`.
         ValueError: as `grad_cam`.
+
+    Example:
+        >>> hires_cam(model, images, classes=[1]).maps.shape  # one map an image
     """
     return _cam("HiResCAM", model, images, classes, layer)
 
@@ -266,6 +276,10 @@ def gradient(model: Any, images: Any, classes: Any = None) -> HeatMaps:
         TypeError: as `grad_cam`.
         ValueError: for a class out of range, NaN, images of another shape, or
             probabilities whose softmax cannot be taken off.
+
+    Example:
+        >>> gradient(model, images).maps.min() >= 0
+        True
     """
     images = _images(model, images)
     units = _classifier_units(model, images)
@@ -315,6 +329,9 @@ def smooth_grad(
     Raises:
         TypeError: as `gradient`, and for numbers of the wrong type.
         ValueError: as `gradient`, and for `samples` below 1 or a negative `noise`.
+
+    Example:
+        >>> smooth_grad(model, images, samples=50, noise=0.1)
     """
     samples = _validate.integer("samples", samples, 1)
     noise = _validate.number("noise", noise, 0)
@@ -362,6 +379,9 @@ def integrated_gradients(
     Raises:
         TypeError: as `gradient`, and for numbers of the wrong type.
         ValueError: as `gradient`, and for `steps` below 1 or another baseline's shape.
+
+    Example:
+        >>> integrated_gradients(model, images, baseline=images.mean()).error
     """
     steps = _validate.integer("steps", steps, 1)
     images = _images(model, images)
@@ -403,6 +423,10 @@ def overlay(images: Any, maps: Any, *, opacity: float = 0.5) -> np.ndarray:
     Raises:
         TypeError: for anything but numbers.
         ValueError: for shapes that do not belong together, values out of range, NaN.
+
+    Example:
+        >>> overlay(images, grad_cam(model, images)).dtype
+        dtype('uint8')
     """
     from matplotlib import colormaps
 
@@ -620,6 +644,9 @@ def color_basis(images: Any) -> np.ndarray:
     Raises:
         TypeError: for anything but numbers.
         ValueError: for another shape, NaN, or images of one color.
+
+    Example:
+        >>> noise = rng.normal(size=(1, 64, 64, 3)) @ color_basis(photographs)
     """
     images = _validate.array("images", images, shape=(None, None, None, 3))
     covariance = np.cov(images.reshape(-1, 3).astype("float64").T)

@@ -83,6 +83,9 @@ def deletion(
         TypeError: for anything but a Keras model, numbers and whole numbers.
         ValueError: for shapes that do not belong together, outputs that are no
             probabilities, a class out of range, NaN, or more steps than pixels.
+
+    Example:
+        >>> deletion(model, images, maps, maps.classes).area.mean()  # small is good
     """
     return _changed(model, images, maps, classes, steps, fill, delete=True)
 
@@ -116,6 +119,9 @@ def insertion(
     Raises:
         TypeError: as `deletion`.
         ValueError: as `deletion`.
+
+    Example:
+        >>> insertion(model, images, maps, maps.classes).area.mean()  # large is good
     """
     return _changed(model, images, maps, classes, steps, fill, delete=False)
 
@@ -202,6 +208,9 @@ def pointing_game(maps: Any, masks: Any, *, tolerance: int = 0) -> np.ndarray:
     Raises:
         TypeError: for anything but numbers.
         ValueError: for shapes that differ, an empty mask, NaN, or a negative tolerance.
+
+    Example:
+        >>> pointing_game(maps, masks).mean()  # the hit rate
     """
     maps = _validate.array("maps", maps, ndim=3)
     masks = _validate.array("masks", masks, shape=maps.shape) > 0
@@ -239,6 +248,9 @@ def randomized(model: Any, layers: int | None = None, *, seed: int = 0) -> Any:
     Raises:
         TypeError: for anything but a Keras model and whole numbers.
         ValueError: for a subclassed model, or more layers than there are.
+
+    Example:
+        >>> similarity(maps, grad_cam(randomized(model, layers=1), images))
     """
     import keras
 
@@ -281,6 +293,9 @@ def similarity(maps: Any, others: Any) -> np.ndarray:
     Raises:
         TypeError: for anything but numbers.
         ValueError: for shapes that differ, or NaN.
+
+    Example:
+        >>> similarity(maps, edges(images))  # 1 would be an edge detector
     """
     from scipy import stats
 
@@ -309,6 +324,9 @@ def edges(images: Any, *, blur: float = 2.0) -> interpret.HeatMaps:
     Raises:
         TypeError: for anything but numbers.
         ValueError: for another shape, NaN, or a blur that is not positive.
+
+    Example:
+        >>> pointing_game(edges(images), masks).mean()
     """
     from scipy import ndimage
 
@@ -336,6 +354,9 @@ def random_maps(images: Any, *, seed: int = 0) -> interpret.HeatMaps:
     Raises:
         TypeError: for anything but numbers.
         ValueError: for another shape, or a seed below 0.
+
+    Example:
+        >>> deletion(model, images, random_maps(images), classes)
     """
     images = _validate.array("images", images, ndim=4)
     rng = np.random.default_rng(_validate.integer("seed", seed, 0))

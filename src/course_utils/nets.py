@@ -67,6 +67,9 @@ def augmentation(
 
     Example:
         >>> mini_xception(augmentation=augmentation())
+
+    References:
+        Krizhevsky, Sutskever & Hinton (2012), section 4.1.
     """
     import keras
     from keras import layers

@@ -287,6 +287,9 @@ def stamp(dataset: Any) -> Any:
     Raises:
         TypeError: something else than a dataset.
         RuntimeError: TensorFlow is not installed.
+
+    Example:
+        >>> measure(dataset.apply(stamp).prefetch(2), step)
     """
     _check_dataset("dataset", dataset)
     tf = _tensorflow()
@@ -317,6 +320,9 @@ def as_written(dataset: Any) -> Any:
     Raises:
         TypeError: something else than a dataset.
         RuntimeError: TensorFlow is not installed.
+
+    Example:
+        >>> slow = as_written(dataset.map(decode))
     """
     _check_dataset("dataset", dataset)
     tf = _tensorflow()

@@ -138,6 +138,10 @@ def flip_average(model: Any, images: Any, batch_size: int = 500) -> np.ndarray:
 
     Example:
         >>> flip_average(model, x_test).argmax(axis=1)
+
+    References:
+        Krizhevsky, Sutskever & Hinton (2012), section 4.1, test images and their
+        reflections; Page (2018), flips alone.
     """
     _validate.keras_model("model", model)
     images = _validate.array("images", images, ndim=4)

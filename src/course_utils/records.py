@@ -126,7 +126,15 @@ def folder() -> Path:
 
 
 def names() -> list[str]:
-    """Return the names of all records, in alphabetical order."""
+    """Return the names of all records, in alphabetical order.
+
+    Returns:
+        Names such as "cifar10/shallow", for `load`. Empty where there are none.
+
+    Example:
+        >>> "cifar10/shallow" in names()
+        True
+    """
     here = folder()
     return sorted(
         path.relative_to(here).with_suffix("").as_posix()
@@ -169,6 +177,10 @@ def read(path: Path) -> Record:
         FileNotFoundError: there is no such file.
         ValueError: the file is not a record. It is named; `git checkout` or a new
             installation of the course brings the original back.
+
+    Example:
+        >>> read(folder() / "cifar10" / "shallow.json").name
+        'cifar10/shallow'
     """
     if not isinstance(path, (str, os.PathLike)):
         _validate.fail_type("path", "the path of a record", path)
@@ -254,6 +266,9 @@ def read_weights(record: Record) -> list[np.ndarray]:
         TypeError: `record` is no record.
         ValueError: the record keeps no weights, or the file fails its check.
         FileNotFoundError: the file is not there.
+
+    Example:
+        >>> len(read_weights(load("cats_vs_dogs/mini_xception")))
     """
     if not isinstance(record, Record):
         _validate.fail_type("record", "a record, as `load` returns it", record)
