@@ -12,6 +12,19 @@ def pytest_configure():
     from run_lessons import make_mirror_absolute
 
     make_mirror_absolute()
+    end_kernels_at_once()
+
+
+def end_kernels_at_once():
+    """After its last cell a kernel has nothing to save; its goodbye takes 2 s."""
+    import functools
+
+    from nbclient import NotebookClient
+    from nbmake import nb_run
+
+    nb_run.NotebookClient = functools.partial(
+        NotebookClient, shutdown_kernel="immediate"
+    )
 
 
 def failed_cell(notebook, fallback: int) -> int:

@@ -374,6 +374,7 @@ def test_a_lesson_runs_with_the_solutions_put_in(path, monkeypatch, tmp_path):
         notebook,
         timeout=300,
         kernel_name="python3",
+        shutdown_kernel="immediate",  # it has nothing to save, and goodbyes take 2 s
         resources={"metadata": {"path": str(tmp_path)}},
     )
     client.execute(env=dict(os.environ))

@@ -346,6 +346,7 @@ def execute(lesson: Lesson) -> Lesson:
             notebook,
             timeout=CELL_SECONDS,
             kernel_name="python3",
+            shutdown_kernel="immediate",  # nothing to save; its goodbye takes 2 s
             resources={"metadata": {"path": str(lesson.path.parent)}},
             on_cell_start=note,
             # Times in the cells' metadata would give the notebook another cache key.
