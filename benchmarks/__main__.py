@@ -222,7 +222,9 @@ def run_lesson(path: Path, profile: str) -> tuple[dict, Any]:
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
     started = time.perf_counter()
-    client = NotebookClient(read(path, 4), timeout=1200, kernel_name="python3")
+    options = {"timeout": 1200, "kernel_name": "python3"}
+    # As `make book` and the tests do: a kernel's goodbye is no part of the lesson.
+    client = NotebookClient(read(path, 4), shutdown_kernel="immediate", **options)
     client.execute(env={**os.environ, "COURSE_PROFILE": profile})
     seconds = time.perf_counter() - started
     ended.set()
