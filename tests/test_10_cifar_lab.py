@@ -310,19 +310,21 @@ def test_the_recorded_networks_end_as_the_lesson_says():
         name: (mean - error, mean + error)
         for name, (mean, error) in ((n, interval(r)) for n, r in lab.items())
     }
-    # Apart: as found, shallow, the three of other depths and blocks, Page's.
-    level = ("resnet18_repaired", "resnet20", "mini_xception")
+    # Apart: as found, shallow, the four of other depths and blocks, Page's.
+    level = ("resnet18_repaired", "resnet20", "resnet32", "mini_xception")
     assert bounds["resnet18_broken"][1] < bounds["shallow"][0]
     for name in level:
         assert bounds["shallow"][1] < bounds[name][0]
         assert bounds[name][1] < bounds["modern"][0]
         apart = bounds[name][1] < bounds["fast_resnet"][0]
-        assert apart == (name != "resnet18_repaired")
+        assert apart == (name in ("resnet20", "mini_xception"))
         assert np.mean(bounds[name]) < np.mean(bounds["fast_resnet"])
-    # Not apart: the three, and the recipe.
+    # Not apart: the four, and the recipe.
     assert max(bounds[n][0] for n in level) < min(bounds[n][1] for n in level)
     assert bounds["modern"][0] < bounds["fast_resnet"][1]
     assert np.mean(bounds["modern"]) > np.mean(bounds["fast_resnet"])
+    ends = {n: np.median([c[-1] for c in r.curves["seconds"]]) for n, r in lab.items()}
+    assert ends["resnet32"] > 1.3 * ends["resnet20"]
     first = {name: seconds_to(0.45, record) for name, record in lab.items()}
     assert sorted(first, key=first.get)[:2] == ["modern", "fast_resnet"]
     assert first["resnet18_broken"] == np.inf

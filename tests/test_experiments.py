@@ -72,6 +72,7 @@ def test_a_record_says_what_a_reader_needs(recorded):
     assert len(made.data["sha256"]) == 64
     assert "Recorded run study/tiny" in made.caption()
     assert f"{TINY.data['train']} training images" in made.caption()
+    assert "resumed" not in made.caption()
     assert str(recorded) not in text_of(recorded)
 
 
@@ -124,6 +125,8 @@ def test_a_stopped_run_goes_on_after_its_last_epoch(results, monkeypatch):
     made, _ = record(results, seeds=[1])
     assert counted == [1]
     assert len(made.curves["loss"][1]) == 3
+    assert [run["resumed_after"] for run in made.runs] == [[], [2]]
+    assert "minutes in all, stopped and resumed 1×; data" in made.caption()
     assert not list((results / ".unfinished").glob("*"))
 
 

@@ -661,6 +661,7 @@ def _train(
         "seed": seed,
         "seconds": round(clock.total(), 1),
         "curves": steps.curves(),
+        "resumed_after": steps.resumed_after(),
     }
     batches = -(-(len(data.x_test) + len(data.x_validation)) // experiment.batch_size)
     with eager_if_short(model, batches):
@@ -826,6 +827,7 @@ class _Steps:
         self._experiment = experiment
         self._clock = clock
         self._say = say
+        self._resumed = False
 
     def budget_is_spent(self) -> bool:
         minutes = self._experiment.minutes
@@ -836,6 +838,10 @@ class _Steps:
         kept = ("loss", "accuracy", "val_loss", "val_accuracy")
         curves = {name: [round(row[name], 5) for row in self.log] for name in kept}
         return curves | {"seconds": [round(row["trained"], 2) for row in self.log]}
+
+    def resumed_after(self) -> list[int]:
+        """Return after which epochs another process went on."""
+        return [i for i, row in enumerate(self.log) if row.get("resumed")]
 
     def _path(self, epochs: int) -> Path:
         return self.folder / f"after-{epochs:05}.npz"
@@ -854,6 +860,7 @@ class _Steps:
             for variable, value in zip(variables, state, strict=True):
                 variable.assign(value)
             self.log = log
+            self._resumed = True
             self._clock.go_on_after(log[-1]["total"], log[-1]["trained"])
             return len(log)
         return 0
@@ -872,6 +879,8 @@ class _Steps:
             )
         # Read before it was decided whether the budget is spent: not later than that.
         row["total"], row["trained"] = self._clock.at_epoch_end
+        if self._resumed:
+            row["resumed"] = 1.0
         log = [*self.log, row]
         variables = [*model.variables, *model.optimizer.variables]
         state = {f"v{i}": convert_to_numpy(v) for i, v in enumerate(variables)}
@@ -897,7 +906,7 @@ class _Steps:
         finally:
             with suppress(OSError):
                 partial.unlink(missing_ok=True)
-        self.log = log
+        self.log, self._resumed = log, False
         for path in self.folder.glob("after-*.npz"):
             if path not in (self._path(len(log)), self._path(len(log) - 1)):
                 path.unlink(missing_ok=True)

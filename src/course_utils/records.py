@@ -42,7 +42,8 @@ class Record:
         recipe: what was declared: data, net, optimizer, epochs and so on.
         recipe_hash: a digest of the recipe and of the net that it built.
         data: name, source and SHA-256 of the arrays that were used.
-        runs: for each seed its curves, metrics, wall time, hardware and versions.
+        runs: for each seed its curves, metrics, wall time, hardware and versions, and
+            the epochs after which it was stopped and went on ("resumed_after").
         weights: the file with trained weights, its digest and its accuracy, or None.
     """
 
@@ -103,6 +104,8 @@ class Record:
         if "minutes" in self.recipe:
             budget = f"{self.recipe['minutes']:g} minutes of training a seed"
         which = "seed" if len(self.seeds) == 1 else "seeds"
+        stops = sum(len(run.get("resumed_after", ())) for run in self.runs)
+        stopped = f", stopped and resumed {stops}×" if stops else ""
         # Each seed may have been a command of its own; one command makes them all.
         listed = " ".join(map(str, self.seeds))
         command = re.sub(r"--seeds(?: \d+)+", f"--seeds {listed}", first["command"])
@@ -110,8 +113,8 @@ class Record:
             f"Recorded run {self.name}: {first['profile']} profile, "
             f"{images:,} training images of {side}×{side} pixels, {budget}, "
             f"{which} {seeds}, "
-            f"{hardware}, {versions}, {when}, {minutes:.1f} minutes in all; "
-            f"data {self.data['name']} ({self.data['source']}, SHA-256 "
+            f"{hardware}, {versions}, {when}, {minutes:.1f} minutes in all"
+            f"{stopped}; data {self.data['name']} ({self.data['source']}, SHA-256 "
             f"{self.data['sha256'][:12]}…); to repeat: {command}"
         )
 
