@@ -6,6 +6,7 @@ What depends on time is tested on the simulated clock; the real one is for
 """
 
 import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -19,6 +20,7 @@ tf = pytest.importorskip("tensorflow")
 import keras  # noqa: E402
 from keras import layers  # noqa: E402
 
+ROOT = Path(__file__).resolve().parents[1]
 cell_with = cells_of("08_input_pipelines")
 COUNT, BATCH = 96, 16
 
@@ -134,10 +136,14 @@ def test_with_uneven_times_the_first_place_in_the_buffer_gains_the_most(seed):
 
 
 def test_the_quiz_has_its_numbers_right():
-    turns = pipelines.simulate(20.0, 5.0, steps=100)
-    ahead = pipelines.simulate(20.0, 5.0, steps=100, prefetch=2)
-    assert turns.step_time == pytest.approx(25)
-    assert ahead.step_time == pytest.approx(20)
+    text = (ROOT / "lessons" / "08_input_pipelines.md").read_text(encoding="utf-8")
+    made, trained = re.search(
+        r"A producer takes (\d+) ms a batch. A GPU takes (\d+) ms", text
+    ).groups()
+    turns = pipelines.simulate(float(made), float(trained), steps=100)
+    ahead = pipelines.simulate(float(made), float(trained), steps=100, prefetch=2)
+    assert f"<summary>{turns.step_time:.0f} ms: the work is still all there" in text
+    assert f"<summary>{ahead.step_time:.0f} ms: the training is hidden" in text
 
 
 # --- The ladder: the same images on each rung -----------------------------------------
@@ -312,14 +318,39 @@ def test_the_five_change_neither_images_nor_their_order(one_lesson):
             np.testing.assert_array_equal(labels, lesson.labels)
 
 
-@pytest.mark.parametrize("ratio", [0.5, 1.0, 2.0, 5.0])
-def test_a_smaller_batch_shortens_the_step_and_gains_no_images(ratio):
-    """Time grows with the images of a batch, for the producer and the consumer."""
-    work = 80e-6
-    large = pipelines.simulate(64 * ratio * work, 64 * work, steps=50)
-    small = pipelines.simulate(16 * ratio * work, 16 * work, steps=50)
-    assert large.step_time / small.step_time == pytest.approx(4)
-    assert 64 / large.step_time == pytest.approx(16 / small.step_time)
+def recorded_tables():
+    """Return the tables of the recorded run, each {pipeline: (ms a step, images/s)}."""
+    path = ROOT / "results" / "printed" / "08_input_pipelines.txt"
+    tables = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.startswith("Pipeline "):
+            tables.append({})
+        row = re.fullmatch(r"(.+?) +([\d.]+) +[\d.]+ +([\d,]+) +\d+%", line)
+        if row:
+            name, step, images = row.groups()
+            tables[-1][name] = float(step), int(images.replace(",", ""))
+    return tables
+
+
+def test_in_the_recorded_run_each_rung_up_to_prefetching_is_faster():
+    *ladders, _ = recorded_tables()
+    assert len(ladders) == 2  # beside the substitute for a GPU, and beside a net
+    for ladder in ladders:
+        images = [images for _, images in list(ladder.values())[:4]]
+        assert images == sorted(images)
+        assert images[3] > 5 * images[0]
+
+
+def test_in_the_recorded_run_the_five_changes_do_what_the_lesson_says():
+    *_, table = recorded_tables()
+    step, images = zip(*table.values(), strict=True)
+    assert list(table)[1:4] == ["smaller batch", "vectorized map", "parallel calls"]
+    assert step[1] < step[0] / 3  # a fourth of the images a step ...
+    assert images[1] < 1.05 * images[0]  # ... and not more of them a second
+    assert 0.95 < images[3] / images[0] < 1.05
+    for alone in (images[2], images[4], images[5]):
+        assert alone > 1.3 * images[0]
+    assert images[6] < 1.05 * max(images)  # all five gain no more than the best one
 
 
 @pytest.mark.parametrize("ratio", [0.5, 1.0, 2.0, 5.0])

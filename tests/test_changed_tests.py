@@ -23,8 +23,24 @@ pytestmark = pytest.mark.repository
             },
             set(),
         ),
-        ("solutions/13_heat_maps/hits.py", {"tests/test_solution_leaks.py"}, {"heat"}),
-        ("src/course_utils/checks/resnet50.py", {"tests/test_prose.py"}, {"resnet"}),
+        (
+            "solutions/13_heat_maps/hits.py",
+            {"tests/test_solution_leaks.py", "lessons/13_heat_maps.ipynb"},
+            {"heat"},
+        ),
+        (
+            "src/course_utils/checks/resnet50.py",
+            {"tests/test_prose.py", "tests/test_07_resnet50.py"},
+            {"resnet"},
+        ),
+        ("README.md", {"tests/test_readme.py"}, set()),
+        ("book/images/book.png", {"tests/test_readme.py"}, set()),
+        ("book/editions/x.css", {"tests/test_editions.py"}, set()),
+        (
+            "results/cifar10/shallow.json",
+            {"tests/test_experiments.py", "tests/test_quoted_numbers.py"},
+            set(),
+        ),
         (
             "src/course_utils/blocks.py",
             {"tests/test_blocks.py", "tests/test_05_separable_convolution.py"},

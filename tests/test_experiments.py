@@ -1,9 +1,11 @@
 """Experiments are recorded once, resumed where they stopped, and never half written."""
 
 import dataclasses
+import datetime
 import errno
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -148,7 +150,8 @@ def test_a_loss_that_is_no_number_leaves_the_record_as_it_was(results):
 def test_an_epoch_that_ends_without_a_number_is_not_kept(tmp_path):
     model = compiled(TINY)
     model.optimizer.build(model.trainable_variables)
-    steps = experiments._Steps(tmp_path, TINY, experiments._Clock(), print)
+    clock = experiments._Clock()
+    steps = experiments._Steps(tmp_path, TINY, clock, {"commit": "a"}, print)
     good = {"loss": 0.5, "accuracy": 0.5, "val_loss": 0.6, "val_accuracy": 0.5}
     steps.save(model, good)
     with pytest.raises(RuntimeError, match=r"val_loss became nan in epoch 2\. .*kept"):
@@ -222,13 +225,18 @@ def killed(tmp_path_factory):
     return folder
 
 
+def steps_of(folder, said):
+    by = {"commit": "", "hardware": "", "versions": {}}
+    return experiments._Steps(folder, TINY, experiments._Clock(), by, said.append)
+
+
 def test_a_killed_run_goes_on_after_its_last_epoch(killed):
     assert sorted(path.name for path in killed.glob("*")) == [
         "after-00001.npz",
         "after-00002.npz",
     ]
     said, model = [], compiled(TINY)
-    steps = experiments._Steps(killed, TINY, experiments._Clock(), said.append)
+    steps = steps_of(killed, said)
     assert steps.restore(model) == len(steps.log) == 2
     assert int(model.optimizer.iterations) == 2 * 2  # two steps an epoch
     assert not said
@@ -247,7 +255,7 @@ def test_a_file_that_was_cut_short_costs_one_epoch(part, killed, tmp_path):
         path = folder / f"after-0000{epochs}.npz"
         os.truncate(path, int(part * path.stat().st_size))
         said = []
-        steps = experiments._Steps(folder, TINY, experiments._Clock(), said.append)
+        steps = steps_of(folder, said)
         assert steps.restore(compiled(TINY)) == len(steps.log) == epochs - 1
         assert f"after-0000{epochs}.npz is damaged" in "".join(said)
 
@@ -345,6 +353,67 @@ def test_runs_on_other_arrays_do_not_come_together(results, tmp_path):
     with pytest.raises(ValueError, match="other arrays.*COURSE_DATA.*nothing"):
         experiments.merge(other, results)
     assert text_of(results) == before
+
+
+@pytest.fixture
+def other_arrays(monkeypatch):
+    """Call it, and images with another pixel are what `load` gives from then on."""
+
+    def change():
+        load = data.load
+
+        def changed(*arguments, **options):
+            found = load(*arguments, **options)
+            found.x_train[0, 0, 0] ^= 1
+            return found
+
+        monkeypatch.setattr(data, "load", changed)
+
+    return change
+
+
+def test_other_arrays_are_refused_before_an_hour_of_training(
+    results, monkeypatch, other_arrays
+):
+    other_arrays()
+    monkeypatch.setattr(experiments, "_train", None)
+    before = text_of(results)
+    with pytest.raises(ValueError, match="other arrays.*COURSE_DATA.*nothing"):
+        record(results, seeds=[1])
+    assert text_of(results) == before
+
+
+def test_a_run_does_not_go_on_with_other_arrays(tmp_path, monkeypatch, other_arrays):
+    fit = training.fit
+
+    def stopping(model, *arguments, callbacks, **options):
+        return fit(model, *arguments, callbacks=[*callbacks, StopAfter(2)], **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "fit", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            record(tmp_path, seeds=[0])
+    other_arrays()
+    made, _ = record(tmp_path, seeds=[0])
+    assert made.runs[0]["resumed_after"] == []
+
+
+def test_a_record_names_each_commit_that_took_part(tmp_path, monkeypatch):
+    fit = training.fit
+
+    def stopping(model, *arguments, callbacks, **options):
+        return fit(model, *arguments, callbacks=[*callbacks, StopAfter(1)], **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "fit", stopping)
+        for commit in ("first", "second"):
+            with pytest.raises(KeyboardInterrupt):
+                record(tmp_path, seeds=[0], commit=commit)
+    made, _ = record(tmp_path, seeds=[0], commit="third")
+    assert made.runs[0]["commit"] == "third"
+    earlier = made.runs[0]["earlier_processes"]
+    assert [by["commit"] for by in earlier] == ["first", "second"]
+    assert all(by["hardware"] and by["versions"] for by in earlier)
 
 
 def test_merging_from_an_empty_folder_says_so(tmp_path):
@@ -842,6 +911,13 @@ def test_an_uncommitted_package_is_not_recorded(monkeypatch, capsys):
     assert "not committed" in capsys.readouterr().err
 
 
+def test_the_course_records_nothing_from_uncommitted_code(monkeypatch):
+    monkeypatch.setattr(experiments, "_commit", lambda: ("abc", False))
+    monkeypatch.setattr(experiments, "fingerprint", None)  # nothing is even built
+    with pytest.raises(ValueError, match="not committed"):
+        experiments.run(TINY)
+
+
 def test_without_a_checkout_the_commit_must_be_named(monkeypatch, capsys):
     monkeypatch.setattr(experiments, "_commit", lambda: ("", False))
     monkeypatch.setattr(experiments, "run", None)
@@ -895,6 +971,12 @@ def test_a_record_belongs_to_what_is_declared_today(name):
         assert made.recipe_hash == experiments.fingerprint(declared)
     assert made.data["source"] not in ("stand-in", "rendered")
     assert "stand-in" not in made.caption()
+    for run in made.runs:
+        assert re.fullmatch(r"[0-9a-f]{12}", run["commit"])
+        study = name.partition("/")[0]
+        assert re.search(rf" run ({name}|{study}) ", run["command"])
+        assert datetime.date.fromisoformat(run["date"])
+        assert all((run["hardware"], run["versions"]))
 
 
 def _with_weights():

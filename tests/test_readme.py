@@ -27,6 +27,7 @@ def test_another_address_or_version_changes_every_link_to_colab(monkeypatch):
     monkeypatch.setattr(pair, "repository", lambda: ("https://github.com/a/b", "1.2"))
     moved = pair.derive_readme(TEXT)
     assert moved.count("/github/a/b/blob/v1.2/") == len(pair.lessons())
+    assert "git clone https://github.com/a/b convnets" in moved
     monkeypatch.undo()
     assert pair.derive_readme(moved) == TEXT
 

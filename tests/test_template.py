@@ -11,6 +11,7 @@ from pathlib import Path
 import pair
 import pytest
 import template
+from test_book_extension import glossary, unlinked
 
 pytestmark = pytest.mark.repository
 
@@ -58,7 +59,7 @@ def test_a_lesson_and_an_exercise_from_the_template_pass_all_that_lessons_must(
     status, said = run_in(copy, *command)
     assert status == 0, said
     files = ["lessons", "quoted_numbers", "solutions", "course_data", "readme"]
-    files += ["solution_leaks", f"{NEXT}_attention"]
+    files += ["solution_leaks", "book_extension", "prose", f"{NEXT}_attention"]
     chosen = [f"tests/test_{name}.py" for name in files]
     # What is asked of this lesson, and what is asked of the lessons together. Absurd
     # answers are tried on every exercise of the course in the copy's own test run.
@@ -104,6 +105,7 @@ def test_an_exercise_of_each_kind_fits_into_each_lesson(number, kind):
     titles = re.findall(r"^> \*\*Exercise (\d+)", lesson, re.MULTILINE)
     assert [int(title) for title in titles] == list(range(1, len(titles) + 1))
     assert "{{" not in module + solution
+    assert unlinked(lesson, glossary()) == []
     names = template.names_in(module)
     (imported,) = (
         node

@@ -19,6 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 LESSON_LINTS = ("lessons", "quoted_numbers", "course_data", "solution_leaks")
 SITE_TESTS = ("book_extension", "course_data")
+RECORD_TESTS = ("experiments", "records", "quoted_numbers", "readme", "benchmarks")
 
 
 def changed(base: str = "main") -> list[str]:
@@ -68,14 +69,21 @@ def touched(names: list[str]) -> tuple[set[str], set[str]]:
         path = Path(name)
         if path.suffix in (".md", ".py", ".toml"):
             add("tests/test_prose.py")
-        if path.parts[0] == "lessons":
+        if name == "README.md":
+            add("tests/test_readme.py")
+        elif path.parts[0] == "results":
+            add(*(f"tests/test_{test}.py" for test in RECORD_TESTS))
+        elif path.parts[0] == "lessons":
             add(f"lessons/{path.stem}.ipynb", f"tests/test_{path.stem}.py")
             add(*(f"tests/test_{lint}.py" for lint in LESSON_LINTS))
         elif path.parts[0] == "solutions" and len(path.parts) > 1:
             topics.update(filter(None, [prefixes.get(path.parts[1][3:])]))
-            add("tests/test_solution_leaks.py")
+            add("tests/test_solution_leaks.py", "tests/test_lessons.py")
+            add(f"lessons/{path.parts[1]}.ipynb")
         elif path.parent.name == "checks":
             topics.update(filter(None, [prefixes.get(path.stem)]))
+            for lesson in (ROOT / "lessons").glob(f"??_{path.stem}.ipynb"):
+                add(f"lessons/{lesson.name}", f"tests/test_{lesson.stem}.py")
         elif path.parts[0] in ("src", "tools", "benchmarks"):
             word = re.compile(rf"\b{re.escape(path.stem.lstrip('_'))}\b")
             imports = re.compile(r"^(?:from|import) .*?(?:\)|$)", re.M)
@@ -85,6 +93,10 @@ def touched(names: list[str]) -> tuple[set[str], set[str]]:
             add(f"tests/test_{path.stem.lstrip('_')}.py")
         elif path.parts[0] == "book":
             add(*(f"tests/test_{test}.py" for test in SITE_TESTS))
+            if path.match("book/images/*"):
+                add("tests/test_readme.py")
+            if path.match("book/editions/*"):
+                add("tests/test_editions.py")
         elif path.parts[0] == "tests":
             add(name if path.suffix == ".py" and "site" not in path.parts else "")
         else:
@@ -116,8 +128,13 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     names = changed(options.base)
     todo = commands(*touched(names))
+    if any(name.startswith(("book/", "tests/site/", "_")) for name in names):
+        print("The site changed: make book and make test-site judge it.")
     if not todo:
-        print("Nothing that has a test differs from the branch it is compared with.")
+        print(
+            f"Nothing that has a test differs from {options.base}. Work that is "
+            f"committed on {options.base} itself: name a commit with --base."
+        )
         return 0
     environment = {"COURSE_PROFILE": "smoke", "COURSE_CHECK": "blank", **os.environ}
     status = 0

@@ -275,12 +275,18 @@ def derive_readme(text: str) -> str:
         text,
         flags=re.DOTALL,
     )
-    return re.sub(
+    text = re.sub(
         r"^\| \d\d \| \[([^]]+)\]\(lessons/(\w+)\.md\) \| ([^|]+?) \|.*$",
         lambda match: readme_row(match[2], match[1], match[3]),
         text,
         flags=re.MULTILINE,
     )
+    return derive_clone(text)
+
+
+def derive_clone(text: str) -> str:
+    """Return a text whose call of git clone names the repository."""
+    return re.sub(r"(?<=git clone )https://\S+", repository()[0], text)
 
 
 def derive_citation(text: str) -> str:
@@ -293,7 +299,11 @@ def derive_citation(text: str) -> str:
 
 def derived() -> dict[Path, str]:
     """Return what each derived file should hold."""
-    parts = {"README.md": derive_readme, "CITATION.cff": derive_citation}
+    parts = {
+        "README.md": derive_readme,
+        "CITATION.cff": derive_citation,
+        "book/how_to_use.md": derive_clone,
+    }
     files = {
         ROOT / name: part((ROOT / name).read_text(encoding="utf-8"))
         for name, part in parts.items()

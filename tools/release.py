@@ -129,8 +129,8 @@ def build(version: str, *, site: bool = True) -> list[Path]:
         site: whether to build and pack the site, too.
 
     Raises:
-        Refused: if the package or the site cannot be built, or a solution is among the
-            notebooks.
+        Refused: if the package or the site cannot be built, or a solution is in the
+            notebooks or on a page.
     """
     folder = ROOT / "dist" / version
     shutil.rmtree(folder, ignore_errors=True)
@@ -148,6 +148,8 @@ def build(version: str, *, site: bool = True) -> list[Path]:
     )
     if site:
         pages = build_site(version)
+        if leaks := solutions_of.leaks([pages]):
+            raise Refused("\n".join(leaks))
         files = [path for path in pages.rglob("*") if path.is_file()]
         pack(
             folder / f"modern-convnets-site-{version}.zip",

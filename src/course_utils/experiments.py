@@ -38,7 +38,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import MISSING, dataclass, field, fields, replace
@@ -491,7 +491,8 @@ def run(
         seeds: which seeds, or None for all that it declares.
         results: the folder for records, or None for the course's own.
         profile: "full"; "quick" without a GPU; "smoke" for a rehearsal.
-        commit: the commit that is run, for the record.
+        commit: the commit that is run, for the record. Without it, a record among the
+            course's own takes the checkout's, where nothing is uncommitted.
         command: the command line, for the record.
         say: gets a line of text as each seed begins and ends.
 
@@ -501,8 +502,9 @@ def run(
     Raises:
         TypeError: an argument of the wrong type.
         ValueError: an unknown profile, a seed out of range, the data are a stand-in, or
-            a record exists that was made by another recipe (move it away to begin
-            anew).
+            a record exists that was made by another recipe or on other arrays (move it
+            away to begin anew), or a record of the course would come from changes that
+            are not committed.
         TrainingDiverged: the loss became NaN; earlier runs are kept.
         MemoryError: the device's memory does not hold a step; earlier runs are kept.
         OSError: the disk takes no more; earlier runs and epochs are kept.
@@ -512,11 +514,13 @@ def run(
     """
     if not isinstance(experiment, Experiment):
         _validate.fail_type("experiment", "one of EXPERIMENTS", experiment)
-    results = _results_folder(results)
     _validate.string("commit", commit, empty=True)
     _validate.string("command", command, empty=True)
     _validate.function("say", say, takes=1)
     experiment = experiment.at(profile)
+    if results is None and not commit:
+        commit = _clean_commit()  # what the course shows must say what was run
+    results = _results_folder(results)
     target = results / f"{experiment.name}.json"
     if seeds is None:
         seeds = experiment.seeds
@@ -533,17 +537,23 @@ def run(
             say(f"{experiment.name}, seed {seed}: recorded already")
     if missing:
         data, facts = _data_of(experiment, say)
+        if target.exists():  # now, and not after hours of training
+            _same_data(records.read(target), facts, target)
     for seed in missing:
         say(f"{experiment.name}, seed {seed}: {_budget(experiment)}")
+        made_by = {
+            "commit": commit,
+            "hardware": runtime.hardware(),
+            "versions": runtime.versions(),
+        }
+        steps = _steps_folder(experiment, seed, digest, facts, results)
         with _clear_memory_errors(experiment):
-            result, weights = _train(experiment, data, seed, digest, results, say)
+            result, weights = _train(experiment, data, seed, steps, made_by, say)
         result |= {
             "profile": profile,
             "command": command,
-            "commit": commit,
             "date": datetime.date.today().isoformat(),
-            "hardware": runtime.hardware(),
-            "versions": runtime.versions(),
+            **made_by,
         }
         mine = records.Record(
             name=experiment.name,
@@ -553,7 +563,6 @@ def run(
             runs=(result,),
             weights=weights,
         )
-        steps = _steps_folder(experiment, seed, digest, results)
         _add(target, mine, steps)
         shutil.rmtree(steps, ignore_errors=True)
         accuracy = result["metrics"]["test_accuracy"]
@@ -617,8 +626,8 @@ def _train(
     experiment: Experiment,
     data: Any,
     seed: int,
-    digest: str,
-    results: Path,
+    folder: Path,
+    made_by: dict[str, Any],
     say: Callable[[str], None],
 ) -> tuple[dict[str, Any], dict[str, Any] | None]:
     """Train one seed from where it stopped; return its run and its kept weights."""
@@ -631,9 +640,7 @@ def _train(
     model = experiment.build()
     _compile(experiment, model, len(data.x_train))
     clock = _Clock()
-    steps = _Steps(
-        _steps_folder(experiment, seed, digest, results), experiment, clock, say
-    )
+    steps = _Steps(folder, experiment, clock, made_by, say)
     callbacks = [clock.callback()]
     if experiment.minutes is not None:
         callbacks.append(_follow_the_clock(experiment, clock))
@@ -663,6 +670,8 @@ def _train(
         "curves": steps.curves(),
         "resumed_after": steps.resumed_after(),
     }
+    if steps.earlier():
+        result["earlier_processes"] = steps.earlier()
     batches = -(-(len(data.x_test) + len(data.x_validation)) // experiment.batch_size)
     with eager_if_short(model, batches):
         result["metrics"] = _judge(experiment, model, data)
@@ -820,12 +829,14 @@ class _Steps:
         folder: Path,
         experiment: Experiment,
         clock: _Clock,
+        made_by: dict[str, Any],
         say: Callable[[str], None],
     ) -> None:
         self.folder = folder
-        self.log: list[dict[str, float]] = []
+        self.log: list[dict[str, Any]] = []
         self._experiment = experiment
         self._clock = clock
+        self._made_by = made_by
         self._say = say
         self._resumed = False
 
@@ -842,6 +853,15 @@ class _Steps:
     def resumed_after(self) -> list[int]:
         """Return after which epochs another process went on."""
         return [i for i, row in enumerate(self.log) if row.get("resumed")]
+
+    def earlier(self) -> list[dict[str, Any]]:
+        """Return commit, hardware and versions of other processes that took part."""
+        found: list[dict[str, Any]] = []
+        for row in self.log:
+            by = row.get("by", self._made_by)
+            if by != self._made_by and by not in found:
+                found.append(by)
+        return found
 
     def _path(self, epochs: int) -> Path:
         return self.folder / f"after-{epochs:05}.npz"
@@ -869,7 +889,7 @@ class _Steps:
         """Add an epoch."""
         from keras.ops import convert_to_numpy
 
-        row = {name: float(value) for name, value in logs.items()}
+        row: dict[str, Any] = {name: float(value) for name, value in logs.items()}
         wrong = [name for name, value in row.items() if not math.isfinite(value)]
         if wrong:  # the last step of an epoch can spoil what validation then sees
             raise RuntimeError(
@@ -881,6 +901,7 @@ class _Steps:
         row["total"], row["trained"] = self._clock.at_epoch_end
         if self._resumed:
             row["resumed"] = 1.0
+        row["by"] = self._made_by
         log = [*self.log, row]
         variables = [*model.variables, *model.optimizer.variables]
         state = {f"v{i}": convert_to_numpy(v) for i, v in enumerate(variables)}
@@ -929,7 +950,7 @@ class _Steps:
         return Keep()
 
 
-def _read_step(path: Path) -> tuple[list[dict[str, float]], list[np.ndarray]]:
+def _read_step(path: Path) -> tuple[list[dict[str, Any]], list[np.ndarray]]:
     """Read the log and the variables of a file of `_Steps`; NumPy tests checksums."""
     with np.load(path, allow_pickle=False) as file:
         log = json.loads(str(file["log"]))
@@ -984,11 +1005,20 @@ def _clear_memory_errors(experiment: Experiment) -> Iterator[None]:
 
 
 def _steps_folder(
-    experiment: Experiment, seed: int, digest: str, results: Path
+    experiment: Experiment,
+    seed: int,
+    digest: str,
+    facts: dict[str, Any],
+    results: Path,
 ) -> Path:
-    """Where an unfinished run keeps its state; another recipe has another folder."""
+    """Where an unfinished run keeps its state.
+
+    Another recipe has another folder, and so have other arrays: a run that began on one
+    copy of the data must not go on with another.
+    """
     name = experiment.name.replace("/", "-")
-    return results / ".unfinished" / f"{name}-{seed}-{digest[:12]}"
+    of = f"{digest[:12]}-{facts['sha256'][:12]}"
+    return results / ".unfinished" / f"{name}-{seed}-{of}"
 
 
 def _data_of(
@@ -1028,8 +1058,8 @@ def _same_recipe(record: records.Record, digest: str, path: Path) -> None:
         )
 
 
-def _same_data(old: records.Record, new: records.Record, path: Path) -> None:
-    here, there = (record.data.get("sha256") for record in (old, new))
+def _same_data(old: records.Record, facts: Mapping[str, Any], path: Path) -> None:
+    here, there = (data.get("sha256") for data in (old.data, facts))
     if here != there:
         raise ValueError(
             f"{path.name} holds runs on other arrays of {old.name!r}: their SHA-256 is "
@@ -1061,7 +1091,7 @@ def _add(target: Path, found: records.Record, folder: Path) -> list[int]:
         old = records.read(target) if target.exists() else None
         if old is not None:
             _same_recipe(old, found.recipe_hash, target)
-            _same_data(old, found, target)
+            _same_data(old, found.data, target)
         runs = [] if old is None else [dict(run) for run in old.runs]
         known = {run["seed"] for run in runs}
         new = [dict(run) for run in found.runs if run["seed"] not in known]
@@ -1183,6 +1213,22 @@ def _commit() -> tuple[str, bool]:
     return head.stdout.strip(), not status.stdout.strip()
 
 
+def _clean_commit() -> str:
+    """Return the checkout's commit, or "" where this is none.
+
+    Raises:
+        ValueError: what runs is not what was committed.
+    """
+    commit, clean = _commit()
+    if commit and not clean:
+        raise ValueError(
+            f"There are changes in {', '.join(_DECIDES)} that are not committed, "
+            "so a record could not say what was run. Commit them first; nothing "
+            "was run."
+        )
+    return commit
+
+
 # ------------------------------------------------------------------------- command line
 
 
@@ -1252,15 +1298,10 @@ def _run_command(chosen: argparse.Namespace, arguments: list[str]) -> int:
     studies = {name.partition("/")[0] for name in EXPERIMENTS}
     for name in chosen.names:
         _validate.choice("names", name, sorted({*EXPERIMENTS, *studies}))
-    commit, clean = _commit()
+    commit = chosen.commit
     if chosen.profile != "smoke":
-        if commit and not clean:
-            raise ValueError(
-                f"There are changes in {', '.join(_DECIDES)} that are not committed, "
-                "so a record could not say what was run. Commit them first; nothing "
-                "was run."
-            )
-        if not commit and not chosen.commit:
+        commit = _clean_commit() or commit
+        if not commit:
             raise ValueError(
                 "This is no git checkout: name the commit that runs with --commit."
             )
@@ -1279,7 +1320,7 @@ def _run_command(chosen: argparse.Namespace, arguments: list[str]) -> int:
             seeds=chosen.seeds,
             results=chosen.results,
             profile=chosen.profile,
-            commit=commit or chosen.commit,
+            commit=commit,
             command=_shared_command(arguments),
         )
     return 0

@@ -23,13 +23,19 @@ PAGES = [
 ]
 LESSONS = [page for page in PAGES if page.startswith("lessons/")]
 ONE = "lessons/05_separable_convolution.html"
-STEPPED = "lessons/05_separable_convolution.html"
+
+
+def lessons_with(words):
+    """Return the lessons in whose source these words stand."""
+    return [
+        page for page in LESSONS if words in (SITE / page).read_text(encoding="utf-8")
+    ]
+
+
 # Lessons with a figure whose settings a reader chooses; a table says the same.
-EXPLORABLE = [
-    page
-    for page in LESSONS
-    if "The same as a table" in (SITE / page).read_text(encoding="utf-8")
-]
+EXPLORABLE = lessons_with("The same as a table")
+STEPPED = lessons_with('class="cd-moves"')
+HIDDEN_OUTPUT = lessons_with("tag_hide-output")
 WIDTHS = {"phone": 360, "tablet": 768, "desktop": 1280}
 HEAVIEST = 1_500_000  # bytes, with an empty cache
 LONGEST = 1.5  # seconds
@@ -113,6 +119,19 @@ def tab(browser):
 
 each_page = pytest.mark.parametrize("visit", PAGES, indirect=True)
 each_lesson = pytest.mark.parametrize("visit", LESSONS, indirect=True)
+each_mode = pytest.mark.parametrize("mode", ["light", "dark"])
+folded_and_not = pytest.mark.parametrize(
+    "opened", [False, True], ids=["folded", "unfolded"]
+)
+by_mouse_and_keyboard = pytest.mark.parametrize("how", ["mouse", "keyboard"])
+
+
+def operate(element, how):
+    """Press a button, or whatever else works like one."""
+    if how == "mouse":
+        element.click()
+    else:
+        element.press("Enter")
 
 
 # ---- Every page ----------------------------------------------------------------------
@@ -156,7 +175,9 @@ def test_a_page_is_little_work_for_a_browser(visit):
 
 
 @each_page
-def test_formulas_are_drawn(page):
+@folded_and_not
+def test_formulas_are_drawn(page, opened):
+    unfold(page, opened)
     found = page.evaluate(
         """() => [...document.querySelectorAll('math')]
             .filter(formula => formula.checkVisibility())
@@ -178,8 +199,10 @@ def test_formulas_are_drawn(page):
 
 
 @each_page
+@folded_and_not
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
-def test_a_page_needs_no_sideways_scrolling(page, width):
+def test_a_page_needs_no_sideways_scrolling(page, width, opened):
+    unfold(page, opened)
     page.set_viewport_size({"width": width, "height": 800})
     wide = page.evaluate(
         """() => {
@@ -270,28 +293,19 @@ WITHOUT_COLORED_CODE = """async options => {
 }"""
 
 
-@each_page
-@pytest.mark.parametrize("opened", [False, True], ids=["folded", "unfolded"])
-@pytest.mark.parametrize("mode", ["light", "dark"])
-def test_a_page_is_accessible(page, mode, opened):
-    add_axe(page)
-    choose_mode(page, mode)
-    unfold(page, opened)
+def faults_but_of_color(page):
+    """Return what axe finds on a page as it is shown now, colors left out."""
     options = {
         "runOnly": RULES,
         "resultTypes": ["violations"],
         # Asked below, of one element of each look: that is much quicker.
         "rules": {"color-contrast": {"enabled": False}},
     }
-    assert faults(page.evaluate(WITHOUT_COLORED_CODE, options)) == []
+    return faults(page.evaluate(WITHOUT_COLORED_CODE, options))
 
 
-@each_page
-@pytest.mark.parametrize("mode", ["light", "dark"])
-def test_colors_have_contrast(page, mode):
-    add_axe(page)
-    choose_mode(page, mode)
-    unfold(page, True)
+def faults_of_color(page):
+    """Return what axe finds about the colors of a page as it is shown now."""
     found = page.evaluate(
         f"""() => {{
             document.getAnimations().forEach(one => one.finish());
@@ -300,7 +314,26 @@ def test_colors_have_contrast(page, mode):
                                           resultTypes: ['violations']}});
         }}"""
     )
-    assert faults(found) == []
+    return faults(found)
+
+
+@each_page
+@folded_and_not
+@each_mode
+def test_a_page_is_accessible(page, mode, opened):
+    add_axe(page)
+    choose_mode(page, mode)
+    unfold(page, opened)
+    assert faults_but_of_color(page) == []
+
+
+@each_page
+@each_mode
+def test_colors_have_contrast(page, mode):
+    add_axe(page)
+    choose_mode(page, mode)
+    unfold(page, True)
+    assert faults_of_color(page) == []
 
 
 @each_page
@@ -395,18 +428,48 @@ def test_hidden_code_is_shown_by_mouse_and_keyboard(page):
         assert (is_open(fold), code.is_visible()) == (shown, shown), key
 
 
-@pytest.mark.parametrize("how", ["mouse", "keyboard"])
-def test_a_copy_button_copies_the_cell(tab, address, how):
+@by_mouse_and_keyboard
+@pytest.mark.parametrize("name", HIDDEN_OUTPUT)
+def test_hidden_output_is_shown(tab, address, name, how):
+    tab.goto(address + name)
+    for cell in tab.locator(".cell.tag_hide-output").all():
+        fold = cell.locator("details.below-input")
+        summary, output = fold.locator("summary"), fold.locator(".cell_output")
+        assert cell.locator(".cell_input").is_visible()
+        for shown, words in ((False, "Show"), (True, "Hide"), (False, "Show")):
+            assert (is_open(fold), output.is_visible()) == (shown, shown)
+            assert summary.inner_text().strip() == f"{words} code cell output"
+            operate(summary, how)
+        assert output.inner_text().strip()
+
+
+@by_mouse_and_keyboard
+@pytest.mark.parametrize(
+    ("menu", "words"), [("launch", "Colab"), ("download", ".ipynb")]
+)
+def test_a_menu_opens_and_closes(tab, address, menu, words, how):
+    tab.goto(address + ONE)
+    button = tab.locator(f".dropdown-{menu}-buttons > button")
+    link = tab.locator(f".dropdown-{menu}-buttons a", has_text=words)
+    heading = tab.locator("h1").locator("visible=true")
+    assert not link.is_visible()
+    for close in (heading.click, lambda: tab.keyboard.press("Escape")):
+        operate(button, how)
+        # The menu is shown wherever the mouse rests on its button, pressed or not.
+        heading.hover()
+        assert link.is_visible()
+        close()
+        link.wait_for(state="hidden")
+
+
+@by_mouse_and_keyboard
+@pytest.mark.parametrize("place", [0, 1], ids=["folded-cell", "next-cell"])
+def test_a_copy_button_copies_the_cell(tab, address, how, place):
     tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
     tab.goto(address + ONE)
-    cell = tab.locator("div.cell_input").nth(1)
-    button = cell.locator("button.copybtn")
-    if how == "mouse":
-        cell.hover()
-        button.click()
-    else:
-        button.focus()
-        tab.keyboard.press("Enter")
+    unfold(tab, True)
+    cell = tab.locator("div.cell_input").nth(place)
+    operate(cell.locator("button.copybtn"), how)
     copied = tab.evaluate("navigator.clipboard.readText()")
     assert copied.strip() == cell.locator("pre").inner_text().strip()
 
@@ -425,7 +488,7 @@ def figures(tab, place):
 
 
 def test_a_figure_in_steps_moves_by_mouse_and_keyboard(tab, address):
-    tab.goto(address + STEPPED)
+    tab.goto(address + ONE)
     figure = figures(tab, ".cd-moves").first
     assert panel_shown(figure) == 0
     figure.get_by_text("Next →").locator("visible=true").click()
@@ -439,8 +502,26 @@ def test_a_figure_in_steps_moves_by_mouse_and_keyboard(tab, address):
     assert panel_shown(figure) == 1
 
 
-def test_the_figures_with_settings_are_found():
+@pytest.mark.parametrize("name", STEPPED)
+def test_every_figure_in_steps_goes_to_its_end_by_keyboard(tab, address, name):
+    tab.goto(address + name)
+    for figure in figures(tab, ".cd-moves").all():
+        steps, panels = figure.locator("input"), figure.locator(".cd-panel")
+        assert steps.count() == panels.count() > 2
+        steps.first.focus()
+        words = set()
+        for place, panel in enumerate(panels.all()):
+            if place:
+                tab.keyboard.press("ArrowRight")
+            assert panel_shown(figure) == place
+            assert panel.locator("svg").bounding_box()["height"] > 50
+            words.add(panel.locator("p").inner_text())
+        assert len(words) == panels.count()
+
+
+def test_the_figures_with_settings_and_steps_are_found():
     assert {Path(page).name[:2] for page in EXPLORABLE} >= {"00", "02", "05"}
+    assert {Path(page).name[:2] for page in STEPPED} >= {"00", "01", "05"}
 
 
 def chosen(figure):
@@ -500,7 +581,7 @@ def try_every_choice(tab, settings, how):
             yield [labels[place], *others]
 
 
-@pytest.mark.parametrize("how", ["mouse", "keyboard"])
+@by_mouse_and_keyboard
 @pytest.mark.parametrize("name", EXPLORABLE)
 def test_a_figure_with_settings_shows_what_its_table_says(tab, address, name, how):
     tab.goto(address + name)
@@ -508,12 +589,7 @@ def test_a_figure_with_settings_shows_what_its_table_says(tab, address, name, ho
     assert tried.count()
     for number in range(tried.count()):
         figure = tried.nth(number)
-        summary = figure.locator("summary")
-        if how == "mouse":
-            summary.click()
-        else:
-            summary.focus()
-            tab.keyboard.press("Enter")
+        operate(figure.locator("summary"), how)
         assert figure.locator("td").first.is_visible()
         panels = set()
         for values in try_every_choice(tab, figure.locator("fieldset").all(), how):
@@ -542,21 +618,17 @@ def test_the_sidebar_opens_on_a_phone_and_closes_with_escape(tab, address):
     tab.wait_for_url("**/03_residual_connections.html")
 
 
-@pytest.mark.parametrize("how", ["mouse", "keyboard"])
+@by_mouse_and_keyboard
 def test_the_sidebar_gives_its_place_to_the_text_on_a_desktop(tab, address, how):
     tab.goto(address + ONE)
     sidebar = tab.locator("#pst-primary-sidebar")
     button = tab.locator(".bd-header-article .primary-toggle")
     for state in ("hidden", "visible"):
-        if how == "mouse":
-            button.click()
-        else:
-            button.focus()
-            tab.keyboard.press("Enter")
+        operate(button, how)
         sidebar.locator("nav").first.wait_for(state=state)
 
 
-@pytest.mark.parametrize("how", ["mouse", "keyboard"])
+@by_mouse_and_keyboard
 def test_the_color_mode_changes_and_is_kept(tab, address, how):
     tab.goto(address + ONE)
     button = tab.locator(".bd-header-article .theme-switch-button")
@@ -566,11 +638,7 @@ def test_the_color_mode_changes_and_is_kept(tab, address, how):
 
     seen = [mode()]
     for _ in range(3):
-        if how == "mouse":
-            button.click()
-        else:
-            button.focus()
-            tab.keyboard.press("Enter")
+        operate(button, how)
         seen.append(mode())
     assert set(seen) == {"auto", "light", "dark"}
     assert seen[0] == seen[3]
@@ -579,6 +647,12 @@ def test_the_color_mode_changes_and_is_kept(tab, address, how):
     tab.reload()
     assert mode() == "dark"
     assert tab.evaluate("document.documentElement.dataset.theme") == "dark"
+
+
+def open_the_search(tab, address):
+    tab.goto(address + ONE)
+    tab.keyboard.press("Control+k")
+    tab.locator("#pst-search-dialog input[name=q]").wait_for(state="visible")
 
 
 KNOWN = {
@@ -591,10 +665,7 @@ KNOWN = {
 
 @pytest.mark.parametrize(("words", "title"), KNOWN.items(), ids=KNOWN)
 def test_search_finds_a_known_word_on_its_page(tab, address, words, title):
-    tab.goto(address + ONE)
-    tab.keyboard.press("Control+k")
-    field = tab.locator("#pst-search-dialog input[name=q]")
-    field.wait_for(state="visible")
+    open_the_search(tab, address)
     tab.keyboard.type(words)
     tab.keyboard.press("Enter")
     tab.wait_for_url("**/search.html?q=*")
@@ -650,11 +721,18 @@ def solve_the_quiz(tab):
 
 
 def test_progress_is_kept_saved_erased_and_brought_back(tab, address, tmp_path):
+    asked = []
+    tab.on("request", lambda request: asked.append(request.url))
     tab.on("dialog", lambda dialog: dialog.accept())
     tab.goto(address + ONE)
+    mark = tab.locator(".bd-sidebar-primary a", has_text="05 ·").locator(".lesson-done")
+    assert not mark.count()
     count = solve_the_quiz(tab)
+    assert mark.inner_text().split() == ["✓", "(quiz", "solved)"]
     tab.get_by_label("I have read this lesson").check()
+    assert mark.inner_text().split() == ["✓✓", "(read,", "quiz", "solved)"]
     tab.get_by_role("link", name="All my progress").click()
+    assert mark.inner_text().startswith("✓✓")
     row = tab.locator("#course-progress tr").filter(has_text="05 ·")
     done = f"✓ read\t{count} of {count} solved"
     assert done in row.inner_text()
@@ -663,7 +741,9 @@ def test_progress_is_kept_saved_erased_and_brought_back(tab, address, tmp_path):
     saved = tmp_path / "progress.json"
     download.value.save_as(saved)
     tab.get_by_role("button", name="Erase everything").click()
+    assert not mark.count()
     tab.reload()
+    assert not mark.count()
     assert row.inner_text().endswith("not yet\tnot yet")
     tab.locator("#progress-file").set_input_files(saved)
     tab.get_by_text("Brought in from progress.json").wait_for()
@@ -671,3 +751,79 @@ def test_progress_is_kept_saved_erased_and_brought_back(tab, address, tmp_path):
     tab.locator("#progress-file").set_input_files(SITE / "objects.inv")
     tab.get_by_text("is no progress file of this course").wait_for()
     assert done in row.inner_text()
+    assert mark.inner_text().startswith("✓✓")
+    own = (address, "data:", "blob:")
+    assert [url for url in asked if not url.startswith(own)] == []
+    assert tab.context.cookies() == []
+
+
+def test_a_lesson_can_be_read_and_solved_without_scripts(browser, address):
+    tab = open_tab(browser, java_script_enabled=False)
+    tab.goto(address + ONE)
+    hidden = tab.locator("article > section p").locator("visible=false")
+    assert tab.locator("article > section p").locator("visible=true").count() > 20
+    assert hidden.count() == hidden.and_(tab.locator("details p, .cd-panel p")).count()
+    for inside in ("#self-quiz details", "blockquote details"):
+        assert tab.locator(inside).count()
+        for fold in tab.locator(inside).all():
+            answer = fold.locator("p").first
+            assert not answer.is_visible()
+            fold.locator("summary").click()
+            assert answer.is_visible()
+    tab.goto(address + "book/progress.html")
+    assert tab.get_by_text("This page needs JavaScript").is_visible()
+    tab.context.close()
+
+
+def test_a_browser_that_refuses_to_keep_anything_is_enough(tab, address):
+    errors = []
+    tab.on("pageerror", lambda error: errors.append(str(error)))
+    tab.add_init_script(
+        """for (const name of ['getItem', 'setItem', 'removeItem'])
+            Storage.prototype[name] = () => {
+                throw new DOMException('refused', 'SecurityError');
+            };"""
+    )
+    tab.goto(address + ONE)
+    solve_the_quiz(tab)
+    choose_mode(tab, "dark")
+    tab.get_by_role("link", name="All my progress").click()
+    tab.get_by_text("This browser keeps nothing").wait_for()
+    open_the_search(tab, address)
+    tab.keyboard.type("depthwise")
+    tab.keyboard.press("Enter")
+    tab.locator("#search-results li a").first.wait_for(state="visible")
+    assert errors == []
+
+
+def open_the_sidebar(tab, address):
+    tab.set_viewport_size({"width": 360, "height": 740})
+    tab.goto(address + ONE)
+    tab.locator(".bd-header-article .primary-toggle").click()
+    tab.get_by_role("link", name="03 ·").first.wait_for(state="visible")
+
+
+def search_for_a_word(tab, address):
+    tab.goto(address + "search.html?q=depthwise")
+    tab.locator("#search-results li p.context").first.wait_for(state="visible")
+
+
+def show_the_progress(tab, address):
+    tab.goto(address + ONE)
+    solve_the_quiz(tab)
+    tab.get_by_role("link", name="All my progress").click()
+    tab.locator("#course-progress td", has_text="solved").wait_for()
+
+
+@each_mode
+@pytest.mark.parametrize(
+    "reach",
+    [open_the_sidebar, open_the_search, search_for_a_word, show_the_progress],
+    ids=lambda reach: reach.__name__,
+)
+def test_what_a_reader_brings_up_is_accessible(tab, address, mode, reach):
+    reach(tab, address)
+    add_axe(tab)
+    choose_mode(tab, mode)
+    assert faults_but_of_color(tab) == []
+    assert faults_of_color(tab) == []

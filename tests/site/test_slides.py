@@ -23,7 +23,7 @@ except built_pages.Missing as message:
     NO_BROWSER = str(message)
 
 pytestmark = pytest.mark.skipif(
-    not DECKS, reason="there are no slides: make slides first"
+    not FOLDER.exists(), reason="there are no slides: make slides first"
 )
 in_a_browser = pytest.mark.skipif(bool(NO_BROWSER), reason=NO_BROWSER or "-")
 
@@ -76,6 +76,11 @@ def measured(deck: Path, folder: Path) -> dict:
     _, mark, rest = done.stdout.partition('<pre id="report">')
     assert mark, f"the deck did not start:\n{done.stderr[-2000:]}"
     return json.loads(html.unescape(rest.partition("</pre>")[0]))
+
+
+def test_every_lesson_has_a_deck():
+    lessons = sorted(path.stem for path in (ROOT / "lessons").glob("*.md"))
+    assert [deck.stem for deck in DECKS] == lessons
 
 
 def test_no_solution_line_stands_in_the_slides():

@@ -34,6 +34,21 @@ SMOKE = (
     "This copy was built with the smoke profile: every line of code ran, but the "
     "networks learned nothing. Its figures and numbers mean nothing."
 )
+# The course's own script is told of the refusal, and tells the reader.
+STORES = """
+<script>
+for (const name of ["localStorage", "sessionStorage"]) {
+  try {
+    window[name].getItem("mode");
+  } catch (refusal) {
+    const setItem = (key) => {
+      if (key.startsWith("modern-convnets")) throw refusal;
+    };
+    const value = { getItem: () => null, setItem, removeItem() {} };
+    Object.defineProperty(window, name, { value });
+  }
+}
+</script>"""
 
 
 def setup(app: Sphinx) -> None:
@@ -47,6 +62,7 @@ def setup(app: Sphinx) -> None:
     app.connect("doctree-read", require_alternative_text)
     app.connect("html-page-context", add_footer)
     app.connect("html-page-context", make_lists_of_citations)
+    app.connect("html-page-context", stand_in_for_refused_stores)
     app.connect("build-finished", forget_after_warnings)
     NbElementRenderer.render_image = _with_alternative_text(
         NbElementRenderer.render_image
@@ -173,6 +189,16 @@ def make_lists_of_citations(
         context["body"] = context["body"].replace(
             'role="doc-biblioentry"', 'role="listitem"'
         )
+
+
+def stand_in_for_refused_stores(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any
+) -> None:
+    """Keep the theme's scripts alive in a browser that refuses to keep anything.
+
+    Without this, neither the color mode nor the search would work there.
+    """
+    context["metatags"] = f"{context.get('metatags', '')}{STORES}"
 
 
 def _run(app: Sphinx, page: str) -> dict[str, str] | None:
