@@ -275,6 +275,15 @@ def test_a_softmax_that_cannot_be_taken_off_is_no_logit(method):
         method(model, IMAGES, 1)
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_a_sigmoid_at_the_end_changes_nothing(method):
+    plain, ended = (same_weights(functional(h, classes=1)) for h in (None, "sigmoid"))
+    for of_class in (0, 1):
+        first, second = (method(net, IMAGES, of_class) for net in (plain, ended))
+        np.testing.assert_allclose(first.maps, second.maps, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(first.scores, second.scores, rtol=1e-4, atol=1e-6)
+
+
 def test_one_sigmoid_unit_has_two_classes():
     net = same_weights(functional("sigmoid", classes=1))
     ones, zeros = (interpret.integrated_gradients(net, IMAGES, c) for c in (1, 0))

@@ -302,7 +302,6 @@ def derived() -> dict[Path, str]:
     parts = {
         "README.md": derive_readme,
         "CITATION.cff": derive_citation,
-        "book/how_to_use.md": derive_clone,
     }
     files = {
         ROOT / name: part((ROOT / name).read_text(encoding="utf-8"))

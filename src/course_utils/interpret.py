@@ -530,7 +530,8 @@ def visualize(
         filters: numbers of filters, shape (n,).
         size: side of the images, in pixels.
         steps: steps of the ascent.
-        rate: length of a step, as a part of the spread of the parameters.
+        rate: root mean square of a step of the parameters, which start with a spread
+            of 0.1.
         jitter: the image is moved by up to so many pixels before each step.
         fourier: if True, what is learned are the amplitudes of cosine waves, in which
             a slow wave moves faster than a quick one; if False, the pixels.
