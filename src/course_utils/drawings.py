@@ -127,7 +127,7 @@ def convolution_steps(
     The numbers are computed: a picture of `size`×`size` small whole numbers, a kernel,
     and what the layer `Conv2D` makes of them. Where there are more than twelve
     positions, the first row, the start of the second and the last one are shown. Used
-    in lesson 00.
+    in lessons 00, 01 and 05.
 
     Args:
         size: the side of the picture, from 2 to 8.
