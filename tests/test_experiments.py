@@ -342,12 +342,13 @@ def test_merging_another_recipe_takes_nothing(results, tmp_path):
     assert text_of(results) == before
 
 
-def test_runs_on_other_arrays_do_not_come_together(results, tmp_path):
+@pytest.mark.parametrize("which", ["sha256", "sha256_validation"])
+def test_runs_on_other_arrays_do_not_come_together(results, tmp_path, which):
     other = tmp_path / "other"
     record(other, seeds=[1])
     path = other / "study" / "tiny.json"
     made = json.loads(path.read_text(encoding="utf-8"))
-    made["data"]["sha256"] = "0" * 64
+    made["data"][which] = "0" * 64
     path.write_text(json.dumps(made), encoding="utf-8")
     before = text_of(results)
     with pytest.raises(ValueError, match="other arrays.*COURSE_DATA.*nothing"):

@@ -56,6 +56,9 @@ __all__ = ["EXPERIMENTS", "Experiment", "fingerprint", "merge", "run"]
 PROCEDURE = 1
 
 
+#: Data sets of pictures without color.
+_GRAY = ("mnist", "fashion_mnist")
+
 #: Marks a field that older recipes did not have: its default is left out of them.
 _LATER = {"later": True}
 
@@ -149,13 +152,14 @@ class Experiment:
         import keras
 
         size = self.data["image_size"]
+        channels = 1 if self.data["name"] in _GRAY else 3
         before = [nets.augmentation(**self.augmentation)] if self.augmented else []
         if self.scale is not None:
             factor, offset = self.scale
             before.append(keras.layers.Rescaling(factor, offset=offset))
         if len(before) > 1:
             before = [keras.Sequential(before)]
-        options = {"input_shape": (size, size, 3), **self.options}
+        options = {"input_shape": (size, size, channels), **self.options}
         with _precision(self.mixed_precision and runtime.accelerated()):
             return getattr(nets, self.net)(
                 augmentation=before[0] if before else None, **options
@@ -177,6 +181,41 @@ def _precision(mixed: bool) -> Iterator[None]:
 
 
 # --------------------------------------------------------------- what the course record
+
+
+def _mnist() -> list[Experiment]:
+    """The pair of lesson 01 on all images, with and without augmentation."""
+    plain: dict[str, Any] = {
+        "data": {
+            "name": "mnist",
+            "train": 50000,
+            "validation": 10000,
+            "test": 10000,
+            "image_size": 28,
+            "dtype": "uint8",
+        },
+        "scale": (1 / 255, 0.0),
+        "epochs": 6,
+        "batch_size": 128,
+        "sizes": {
+            "quick": {"data": {"train": 3000, "validation": 2000}, "epochs": 5},
+            "smoke": {
+                "data": {"train": 8, "validation": 8, "test": 8},
+                "epochs": 1,
+                "batch_size": 8,
+            },
+        },
+    }
+    # A mirrored 2 is no digit.
+    changed: dict[str, Any] = {
+        "augmented": True,
+        "augmentation": {"flip": False, "rotation": 0.03, "zoom": 0.1, "shift": 0.1},
+    }
+    return [
+        Experiment(f"mnist/{name}{ending}", net=net, **plain, **options)
+        for name, net in [("dense", "dense_classifier"), ("convnet", "small_convnet")]
+        for ending, options in [("", {}), ("_augmented", changed)]
+    ]
 
 
 def _cats_vs_dogs_data() -> dict[str, Any]:
@@ -433,6 +472,7 @@ def _cifar10_ten_minutes() -> list[Experiment]:
 EXPERIMENTS: dict[str, Experiment] = {
     experiment.name: experiment
     for study in (
+        _mnist,
         _cats_vs_dogs,
         _mini_xception_parts,
         _cifar10,
@@ -1017,7 +1057,8 @@ def _steps_folder(
     copy of the data must not go on with another.
     """
     name = experiment.name.replace("/", "-")
-    of = f"{digest[:12]}-{facts['sha256'][:12]}"
+    arrays = f"{facts['sha256'][:12]}-{facts['sha256_validation'][:12]}"
+    of = f"{digest[:12]}-{arrays}"
     return results / ".unfinished" / f"{name}-{seed}-{of}"
 
 
@@ -1034,17 +1075,24 @@ def _data_of(
             "stand-in can be had. Nothing was recorded. Set COURSE_DATA, or connect to "
             "a network."
         )
-    digest = hashlib.sha256()
-    for array in (data.x_train, data.y_train, data.x_test, data.y_test):
-        digest.update(np.ascontiguousarray(array).tobytes())
     return data, {
         "name": data.name,
         "source": data.source,
-        "sha256": digest.hexdigest(),
+        "sha256": _digest(data.x_train, data.y_train, data.x_test, data.y_test),
+        # By itself, since the earliest records have the other one only.
+        "sha256_validation": _digest(data.x_validation, data.y_validation),
         "train": len(data.x_train),
         "validation": len(data.x_validation),
         "test": len(data.x_test),
     }
+
+
+def _digest(*arrays: np.ndarray) -> str:
+    """Return the SHA-256 of arrays, one after the other."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
 
 
 # ---------------------------------------------------------------------- writing records
@@ -1059,13 +1107,16 @@ def _same_recipe(record: records.Record, digest: str, path: Path) -> None:
 
 
 def _same_data(old: records.Record, facts: Mapping[str, Any], path: Path) -> None:
-    here, there = (data.get("sha256") for data in (old.data, facts))
-    if here != there:
-        raise ValueError(
-            f"{path.name} holds runs on other arrays of {old.name!r}: their SHA-256 is "
-            f"{here}, not {there}. Train on the same copy of the data (COURSE_DATA), "
-            "or move the record away to begin anew; nothing was changed."
-        )
+    for which in ("sha256", "sha256_validation"):
+        here, there = (data.get(which) for data in (old.data, facts))
+        unknown = which == "sha256_validation" and None in (here, there)
+        if here != there and not unknown:
+            raise ValueError(
+                f"{path.name} holds runs on other arrays of {old.name!r}: their "
+                f"{which} is {here}, not {there}. Train on the same copy of the data "
+                "(COURSE_DATA), or move the record away to begin anew; nothing was "
+                "changed."
+            )
 
 
 @contextmanager
