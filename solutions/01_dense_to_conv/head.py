@@ -68,3 +68,9 @@ def class_probabilities(features, num_classes):
 # %% no bias wrong="number of parameters"
 def class_probabilities(features, num_classes):
     return layers.Dense(num_classes, use_bias=False, activation="softmax")(features)
+
+
+# %% a dropout in front wrong="outputs in training mode"
+def class_probabilities(features, num_classes):
+    features = layers.Dropout(0.5)(features)
+    return layers.Dense(num_classes, activation="softmax")(features)

@@ -130,3 +130,13 @@ def build_stack(depth, units):
         model.add(layers.Dense(units, "relu", kernel_initializer=start))
     model.add(layers.Dense(10, "softmax"))
     return model
+
+
+# %% a dropout before the head wrong="outputs in training mode"
+def build_stack(depth, units):
+    hidden = [
+        layers.Dense(units, activation="relu", kernel_initializer="he_normal")
+        for _ in range(depth)
+    ]
+    head = [layers.Dropout(0.5), layers.Dense(10, activation="softmax")]
+    return keras.Sequential([keras.Input((28, 28, 1)), layers.Flatten(), *hidden, *head])

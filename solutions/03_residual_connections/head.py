@@ -44,3 +44,8 @@ def binary_head(features):
 # %% a relu wrong="outputs at inference"
 def binary_head(features):
     return layers.Dense(1, activation="relu")(features)
+
+
+# %% a dropout in front wrong="outputs in training mode"
+def binary_head(features):
+    return layers.Dense(1, activation="sigmoid")(layers.Dropout(0.5)(features))

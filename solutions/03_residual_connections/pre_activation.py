@@ -163,3 +163,15 @@ def pre_activation_block(x, filters):
     if x.shape[-1] != filters:
         x = layers.Conv2D(filters, 1, activation="relu")(x)
     return layers.add([main, x])
+
+
+# %% a dropout on the projection wrong="more filters: outputs in training mode"
+def pre_activation_block(x, filters):
+    main = x
+    for _ in range(2):
+        main = layers.BatchNormalization()(main)
+        main = layers.ReLU()(main)
+        main = layers.Conv2D(filters, 3, padding="same")(main)
+    if x.shape[-1] != filters:
+        x = layers.Dropout(0.5)(layers.Conv2D(filters, 1)(x))
+    return layers.add([main, x])

@@ -76,3 +76,15 @@ def separable_layer(x, filters):
 def separable_layer(x, filters):
     x = layers.DepthwiseConv2D(3, padding="same", use_bias=False)(x)
     return layers.Conv2D(filters, 1, activation="relu")(x)
+
+
+# %% a dropout between the halves wrong="outputs in training mode"
+def separable_layer(x, filters):
+    x = layers.DepthwiseConv2D(3, padding="same", use_bias=False)(x)
+    return layers.Conv2D(filters, 1)(layers.SpatialDropout2D(0.5)(x))
+
+
+# %% the first half never learns wrong="one step of training"
+def separable_layer(x, filters):
+    x = layers.DepthwiseConv2D(3, padding="same", use_bias=False)(x)
+    return layers.Conv2D(filters, 1)(ops.stop_gradient(x))

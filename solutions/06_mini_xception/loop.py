@@ -155,3 +155,19 @@ def build_body(filters, input_shape):
         maps = layers.ReLU()(layers.add([main, side]))
     features = layers.GlobalAveragePooling2D()(maps)
     return keras.Model(images, layers.Dense(1, activation="sigmoid")(features))
+
+
+# %% a dropout that nobody asked for wrong="outputs in training mode"
+def build_body(filters, input_shape):
+    images = keras.Input(input_shape)
+    maps = layers.Conv2D(32, 5, use_bias=False)(images)
+    for size in filters:
+        main = maps
+        for _ in range(2):
+            main = layers.ReLU()(layers.BatchNormalization()(main))
+            main = layers.SeparableConv2D(size, 3, padding="same", use_bias=False)(main)
+        main = layers.MaxPooling2D(3, strides=2, padding="same")(main)
+        side = layers.Conv2D(size, 1, strides=2, use_bias=False)(maps)
+        maps = layers.add([main, side])
+    features = layers.Dropout(0.5)(layers.GlobalAveragePooling2D()(maps))
+    return keras.Model(images, layers.Dense(1, activation="sigmoid")(features))

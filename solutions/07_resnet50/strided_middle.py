@@ -97,3 +97,25 @@ def strided_middle_block(x, filters):
     path = ops.relu(normed(path, filters, 3, step=2))
     beside = layers.Conv2D(4 * filters, 1, strides=2)(x)
     return ops.relu(normed(path, 4 * filters, 1) + beside)
+
+
+# %% a dropout on the main path wrong="outputs in training mode"
+def strided_middle_block(x, filters):
+    def normed(maps, n, kernel_size, step=1):
+        maps = layers.Conv2D(n, kernel_size, strides=step, padding="same")(maps)
+        return layers.BatchNormalization(epsilon=1.001e-5)(maps)
+
+    path = ops.relu(normed(x, filters, 1))
+    path = layers.Dropout(0.5)(ops.relu(normed(path, filters, 3, step=2)))
+    return ops.relu(normed(path, 4 * filters, 1) + normed(x, 4 * filters, 1, step=2))
+
+
+# %% the gradient ends where the main path begins wrong="one step of training"
+def strided_middle_block(x, filters):
+    def normed(maps, n, kernel_size, step=1):
+        maps = layers.Conv2D(n, kernel_size, strides=step, padding="same")(maps)
+        return layers.BatchNormalization(epsilon=1.001e-5)(maps)
+
+    path = ops.stop_gradient(ops.relu(normed(x, filters, 1)))
+    path = ops.relu(normed(path, filters, 3, step=2))
+    return ops.relu(normed(path, 4 * filters, 1) + normed(x, 4 * filters, 1, step=2))

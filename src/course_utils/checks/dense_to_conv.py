@@ -12,7 +12,6 @@ from course_utils.compare import (
     INFERENCE,
     SHAPE,
     STEP,
-    TRAINING,
     VARIABLES,
     block_model,
     model_rules,
@@ -400,7 +399,7 @@ _head_rules = model_rules(
     _head_oracle,
     (_FEATURES,),
     build=_build_head,
-    without=(VARIABLES, TRAINING, STEP),
+    without=(VARIABLES, STEP),
     hints={
         SHAPE: (
             "Count the outputs of one image.",

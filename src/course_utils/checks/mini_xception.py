@@ -249,7 +249,7 @@ loop = Exercise(
     "xception.loop",
     kind="model",
     lesson="06",
-    title="Spot the bug: a net of half its size",
+    title="Spot the bug: a net of less than half its size",
     rules=[
         Rule(
             "every block is part of the model",
@@ -265,7 +265,8 @@ loop = Exercise(
             _body_oracle,
             _BODY_INPUT,
             build=lambda answer: once("body", lambda: _build_body(answer)),
-            without=(VARIABLES, TRAINING, STEP),
+            without=(VARIABLES, STEP),
+            statistics=False,
             seeds=(0, 1),
             hints={
                 PARAMETERS: (
@@ -283,7 +284,9 @@ loop = Exercise(
             },
         ),
     ],
-    correct="the chain of blocks, the shape, the parameters and the outputs",
+    correct=(
+        "the chain of blocks, the shape, the parameters and the outputs in both modes"
+    ),
 )
 
 # --- xception.middle_block ------------------------------------------------------------

@@ -195,7 +195,7 @@ def _pre_activation_rules() -> list[Rule]:
         _more_filters,
         _MAPS,
         build=lambda answer: block_model(answer, _MAPS, _FILTERS),
-        without=(VARIABLES, TRAINING, STEP),
+        without=(VARIABLES, STEP),
         prefix="more filters: ",
         seeds=(0,),
         statistics=False,
@@ -411,10 +411,13 @@ loop = Exercise(
             _tower_oracle,
             _TOWER_INPUT,
             build=_build_tower,
-            without=(VARIABLES, TRAINING, STEP),
+            without=(VARIABLES, STEP),
+            statistics=False,
         ),
     ],
-    correct="the chain of blocks, the shape, the parameters and the outputs",
+    correct=(
+        "the chain of blocks, the shape, the parameters and the outputs in both modes"
+    ),
 )
 
 # --- residual.pooling -----------------------------------------------------------------
@@ -570,7 +573,7 @@ _head_rules = model_rules(
     _head_oracle,
     (_FEATURES,),
     build=_build_head,
-    without=(VARIABLES, TRAINING, STEP),
+    without=(VARIABLES, STEP),
     hints={
         INFERENCE: (
             "The output is not the probability of class 1.",

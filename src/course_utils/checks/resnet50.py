@@ -11,7 +11,6 @@ from course_utils.compare import (
     PARAMETERS,
     SHAPE,
     STEP,
-    TRAINING,
     VARIABLES,
     block_model,
     model_rules,
@@ -176,7 +175,8 @@ strided_middle = Exercise(
         _middle_oracle,
         _MAPS,
         build=lambda answer: block_model(answer, _MAPS, _FILTERS),
-        without=(VARIABLES, TRAINING, STEP),
+        without=(VARIABLES,),
+        statistics=False,
         seeds=(0, 1),
         hints={
             SHAPE: (
@@ -323,7 +323,7 @@ option_a = Exercise(
         _option_a_oracle,
         _MAPS,
         build=lambda answer: block_model(answer, _MAPS, _WIDER),
-        without=(VARIABLES, TRAINING, STEP),
+        without=(VARIABLES, STEP),
         hints={
             SHAPE: (
                 "Half the side, and `filters` channels.",
@@ -451,11 +451,12 @@ strides = Exercise(
             _resnet_oracle,
             _INPUT,
             build=_build_resnet,
-            without=(VARIABLES, TRAINING, STEP),
+            without=(VARIABLES, STEP),
+            statistics=False,
             seeds=(0, 1),
         ),
     ],
-    correct="blocks, strides, shape, parameters and outputs",
+    correct="blocks, strides, shape, parameters and outputs in both modes",
 )
 
 # --- resnet.initializers --------------------------------------------------------------

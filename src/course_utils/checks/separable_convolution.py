@@ -10,8 +10,6 @@ from course_utils.compare import (
     INFERENCE,
     PARAMETERS,
     SHAPE,
-    STEP,
-    TRAINING,
     VARIABLES,
     block_model,
     model_rules,
@@ -330,7 +328,7 @@ _layer_rules = model_rules(
     _separable_oracle,
     _MAPS,
     build=_build_layer,
-    without=(VARIABLES, TRAINING, STEP),
+    without=(VARIABLES,),
     seeds=(0, 1),
     hints={
         SHAPE: (

@@ -12,7 +12,6 @@ from course_utils.compare import (
     PARAMETERS,
     SHAPE,
     STEP,
-    TRAINING,
     VARIABLES,
     model_rules,
 )
@@ -675,7 +674,7 @@ deep_stack = Exercise(
             _stack_oracle,
             _IMAGE,
             build=lambda answer: call(answer, *_STACK),
-            without=(VARIABLES, TRAINING, STEP),
+            without=(VARIABLES, STEP),
             seeds=(0, 1),
             hints={
                 SHAPE: (
