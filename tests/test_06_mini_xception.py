@@ -59,7 +59,7 @@ def test_mini_xception_has_exact_parameters_and_a_map_of_six(lesson):
 
 def test_the_lessons_plain_convnet_is_the_packages(lesson):
     ours, kept = (
-        lesson.plain_convnet((80, 80, 3)),
+        lesson.plain_convnet(input_shape=(80, 80, 3)),
         nets.plain_convnet(input_shape=(80, 80, 3)),
     )
     ours.set_weights(kept.get_weights())

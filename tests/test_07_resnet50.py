@@ -28,7 +28,7 @@ def lesson():
         "def conv_bn(",
         "def identity_block(",
         "def convolutional_block(",
-        "def resnet50_body(",
+        "def resnet50(",
         "def cifar_resnet(",
         "def strided_block(",
         "def plain_net(",
@@ -104,20 +104,25 @@ def test_the_printed_block_is_the_package_block(lesson, name, channels, options)
 
 
 @pytest.fixture(scope="module")
-def body(lesson):
-    return lesson.resnet50_body((64, 64, 3))
+def small(lesson):
+    return lesson.resnet50(input_shape=(64, 64, 3), num_classes=6)
 
 
-def with_head(body, classes):
-    x = layers.GlobalAveragePooling2D()(body.output)
-    return keras.Model(body.input, layers.Dense(classes, activation="softmax")(x))
+def maps_of(model):
+    """Return the model without its head."""
+    return keras.Model(model.input, model.layers[-2].input)
 
 
-def test_resnet_50_has_its_exact_parameters(body):
-    assert counts(with_head(body, 6)) == (23_600_006, 23_546_886)
+def test_resnet_50_has_its_exact_parameters(lesson, small):
+    assert counts(small) == (23_600_006, 23_546_886)
     assert 23_600_006 - 23_546_886 == 53_120
-    assert counts(with_head(body, 1000))[0] == 25_636_712
-    assert body.output.shape == (None, 2, 2, 2048)
+    assert maps_of(small).output.shape == (None, 2, 2, 2048)
+    whole = lesson.resnet50()
+    assert whole.count_params() == 25_636_712
+    assert (whole.input.shape, whole.output.shape) == (
+        (None, 224, 224, 3),
+        (None, 1000),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -125,38 +130,41 @@ def library():
     return keras.applications.ResNet50(weights=None, input_shape=(64, 64, 3))
 
 
-def test_with_the_same_weights_it_gives_the_outputs_of_the_library(body, library):
-    ours = with_head(body, 1000)
+def test_with_the_same_weights_it_gives_the_outputs_of_the_library(lesson, library):
+    ours = lesson.resnet50(input_shape=(64, 64, 3))
+    package = nets.resnet50(input_shape=(64, 64, 3))
     assert ours.count_params() == library.count_params() == 25_636_712
     for seed in SEEDS:
         numbers = random_weights(library, seed)
         rng = np.random.default_rng(seed)
         x = rng.normal(size=(2, 64, 64, 3)).astype("float32")
         found = []
-        for model in (library, ours):
+        for model in (library, ours, package):
             model.set_weights(numbers)
             found.append(ops.convert_to_numpy(model(x)))
         # The two images must get answers of their own, or equality means little.
         assert np.abs(found[0][0] - found[0][1]).max() > 1e-4
         np.testing.assert_allclose(found[1], found[0], rtol=1e-4)
+        np.testing.assert_allclose(found[2], found[0], rtol=1e-4)
 
 
-def test_a_fixed_pooling_makes_the_head_depend_on_the_size(lesson, body):
-    names = dict(lesson.names, body=body, small=with_head(body, 6))
+def test_a_fixed_pooling_makes_the_head_depend_on_the_size(lesson, small):
+    names = dict(lesson.names, small=small)
     exec(cell_with("flat = (last_map"), names)
     assert (names["flat"], names["total"]) == (18_432, 23_698_310)
-    large = lesson.resnet50_body((224, 224, 3))
-    x = layers.Flatten()(layers.AveragePooling2D(2)(large.output))
-    assert x.shape == (None, 18_432)
-    fixed = keras.Model(large.input, layers.Dense(6)(x))
-    assert fixed.count_params() == 23_698_310
-    assert with_head(large, 6).count_params() == 23_600_006
+    large = lesson.resnet50(num_classes=6)
+    assert large.count_params() == 23_600_006
+    body = maps_of(large)
     x = layers.Flatten()(layers.AveragePooling2D(2)(body.output))
+    assert x.shape == (None, 18_432)
+    fixed = keras.Model(body.input, layers.Dense(6)(x))
+    assert fixed.count_params() == 23_698_310
+    x = layers.Flatten()(layers.AveragePooling2D(2)(maps_of(small).output))
     assert x.shape == (None, 2_048)
 
 
-def test_fifty_three_kernels_have_twenty_shapes(body):
-    kernels = [tuple(w.shape) for w in body.trainable_variables if len(w.shape) == 4]
+def test_fifty_three_kernels_have_twenty_shapes(small):
+    kernels = [tuple(w.shape) for w in small.trainable_variables if len(w.shape) == 4]
     assert (len(kernels), len(set(kernels))) == (53, 20)
 
 
@@ -177,8 +185,9 @@ def test_the_printed_family_with_option_a_is_the_package_s(lesson, depth):
         new = (filters - x.shape[-1]) // 2
         return ops.pad(x[:, ::2, ::2], [[0, 0], [0, 0], [0, 0], [new, new]])
 
-    ours = lesson.cifar_resnet(depth, option_a, (16, 16, 3), 6)
-    theirs = nets.cifar_resnet(depth=depth, input_shape=(16, 16, 3), num_classes=6)
+    sizes = {"depth": depth, "input_shape": (16, 16, 3), "num_classes": 6}
+    ours = lesson.cifar_resnet(shortcut=option_a, **sizes)
+    theirs = nets.cifar_resnet(**sizes)
     x = np.random.default_rng(1).normal(size=(3, 16, 16, 3)).astype("float32")
     numbers = random_weights(ours, 0)
     found = []
@@ -345,19 +354,44 @@ def test_else_another_network_answers_and_one_line_says_why(
     )
 
 
+def names_of_the_answer(network, size, my_image):
+    """Run the lesson's cell for an image; give what it has named."""
+    names = {"np": np, "ops": ops, "images": images, "pretrained": pretrained}
+    names |= {"classifier": network, "size": size, "given": my_image}
+    source = cell_with("my_image = None").replace("my_image = None", "my_image = given")
+    exec(source, names)
+    return SimpleNamespace(**names)
+
+
 @pytest.fixture(scope="module")
 def classify():
-    """Run the lesson's cell for an image; give its names."""
+    """Give the answer of the network that needs no network."""
     network = pretrained.load("efficientnet-lite0")
-    source = cell_with("my_image = None").replace("my_image = None", "my_image = given")
+    return lambda my_image: names_of_the_answer(network, 224, my_image)
 
-    def answers(my_image):
-        names = {"np": np, "ops": ops, "images": images, "pretrained": pretrained}
-        names |= {"classifier": network, "size": 224, "given": my_image}
-        exec(source, names)
-        return SimpleNamespace(**names)
 
-    return answers
+def test_an_image_of_a_reader_s_own_goes_through_all_of_resnet_50(
+    lesson, library, monkeypatch, capsys
+):
+    # Random weights in place of the file, which not every machine has.
+    monkeypatch.setattr(pretrained, "_library_file", lambda *_: "a file")
+    monkeypatch.setattr(keras.Model, "load_weights", lambda model, path: None)
+    network = network_of_the_lesson(pretrained.load, 64)
+    assert capsys.readouterr().out.startswith("ResNet-50 answers")
+    numbers = random_weights(library, 0)
+    numbers[0] /= 64  # pixels are larger than what follows expects
+    for model in (network, library):
+        model.set_weights(numbers)
+    pixels, _, _ = shapes.render(1, size=100, seed=6, classes=["arrow"])
+    file = lesson.phone_picture(pixels[0], np.ones((100, 100)))
+    found = names_of_the_answer(network, 64, file)
+    asked = images.open_image(file, size=64)[None].astype("float32")
+    asked = keras.applications.resnet50.preprocess_input(asked)
+    expected = ops.convert_to_numpy(library(asked))[0]
+    np.testing.assert_allclose(found.probability, expected, rtol=1e-3, atol=1e-6)
+    assert list(found.best) == list(np.argsort(-expected)[:3])
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0].startswith(pretrained.class_names()[expected.argmax()][:24])
 
 
 def test_the_portrait_is_called_a_uniform(classify, capsys):
