@@ -3,6 +3,7 @@
 The functions under test are the lesson's own: its cells are run from its Markdown.
 """
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -128,9 +129,17 @@ def test_the_ratio_of_parameters_and_operations_is_that_of_the_formula(
     assert costs.flops(pair) / costs.flops(plain) == pytest.approx(ratio)
 
 
-def test_the_ratios_the_prose_quotes():
-    assert round(1 / 128 + 1 / 9, 2) == 0.12
-    assert round(1 / 4 + 1 / 9, 2) == 0.36
+@pytest.mark.parametrize(("filters", "quoted"), [(128, "0.12"), (4, "0.36")])
+def test_the_ratios_the_prose_quotes(filters, quoted):
+    inputs = keras.Input((8, 8, 16))
+    pair, plain = (
+        keras.Model(inputs, layer(filters, 3, use_bias=False)(inputs)).count_params()
+        for layer in (layers.SeparableConv2D, layers.Conv2D)
+    )
+    assert f"{pair / plain:.2f}" == quoted
+    (lesson,) = (Path(__file__).parents[1] / "lessons").glob("05_*.md")
+    text = " ".join(lesson.read_text(encoding="utf-8").split())
+    assert f"{filters} filters the ratio is {quoted}" in text
 
 
 # --- The two bugs ---------------------------------------------------------------------
