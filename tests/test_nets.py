@@ -70,6 +70,7 @@ def test_the_cifar_family_has_the_sizes_of_the_paper(depth, size):
     ("ours", "library", "side"),
     [
         (nets.resnet50, "ResNet50", 32),
+        (nets.resnet50, "ResNet50", 224),
         (nets.xception, "Xception", 71),
     ],
 )
@@ -133,6 +134,7 @@ def test_mini_xception_counts_its_separable_layers_as_the_library_does():
             {"input_shape": (32, 32, 3), "filters": (8, 16), "num_classes": 5},
         ),
         (nets.cifar_resnet, {"depth": 8}),
+        (nets.enlarged_xception, {}),
         (nets.dense_classifier, {"input_shape": (8, 8, 1)}),
         (nets.small_convnet, {"input_shape": (16, 16, 1)}),
         (nets.shallow_convnet, {"input_shape": (16, 16, 3)}),
@@ -148,6 +150,18 @@ def test_a_net_survives_saving_and_loading(factory, options, tmp_path):
     np.testing.assert_allclose(
         loaded.predict_on_batch(x), model.predict_on_batch(x), rtol=1e-5, atol=1e-6
     )
+
+
+def test_a_net_with_augmentation_survives_saving_and_loading(tmp_path):
+    model = nets.cifar_resnet(depth=8, augmentation=nets.augmentation(shift=0.1))
+    model.save(tmp_path / "net.keras")
+    loaded = keras.models.load_model(tmp_path / "net.keras")
+    x = images((32, 32, 3))
+    expected = model.predict_on_batch(x)
+    np.testing.assert_allclose(loaded.predict_on_batch(x), expected, rtol=1e-5)
+    in_training = keras.ops.convert_to_numpy(loaded(x, training=True))
+    turned = keras.ops.convert_to_numpy(loaded(x, training=True))
+    assert np.abs(in_training - turned).max() > 1e-4  # it still changes the images
 
 
 SMALL = {"input_shape": (32, 32, 3), "filters": (8, 16)}
