@@ -75,7 +75,22 @@ def test_a_record_says_what_a_reader_needs(recorded):
     assert "Recorded run study/tiny" in made.caption()
     assert f"{TINY.data['train']} training images" in made.caption()
     assert "resumed" not in made.caption()
+    assert "JPEG" not in made.caption()
     assert str(recorded) not in text_of(recorded)
+
+
+def test_a_caption_names_every_version_and_a_copy_that_lost_something(recorded):
+    made = records.read(recorded / "study" / "tiny.json")
+    later = {**made.runs[0], "seed": 1, "versions": {"Keras": "99.0"}}
+    words = "CIFAR-10 from the local mirror (cifar10.zip, stored as JPEG, so pixels …)"
+    changed = dataclasses.replace(
+        made,
+        runs=(made.runs[0], later),
+        data={**made.data, "source": "mirror", "provenance": words},
+    )
+    first = ", ".join(f"{n} {v}" for n, v in made.runs[0]["versions"].items())
+    assert f"{first} and Keras 99.0, " in changed.caption()
+    assert "(mirror, stored as JPEG, SHA-256 " in changed.caption()
 
 
 def test_a_recorded_seed_is_not_run_again(results, monkeypatch):

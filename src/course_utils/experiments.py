@@ -1078,6 +1078,7 @@ def _data_of(
     return data, {
         "name": data.name,
         "source": data.source,
+        "provenance": data.provenance,
         "sha256": _digest(data.x_train, data.y_train, data.x_test, data.y_test),
         # By itself, since the earliest records have the other one only.
         "sha256_validation": _digest(data.x_validation, data.y_validation),

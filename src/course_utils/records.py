@@ -41,7 +41,7 @@ class Record:
         name: the experiment, such as "cats_vs_dogs/mini_xception".
         recipe: what was declared: data, net, optimizer, epochs and so on.
         recipe_hash: a digest of the recipe and of the net that it built.
-        data: name, source and SHA-256 of the arrays that were used.
+        data: name, source, provenance and SHA-256 of the arrays that were used.
         runs: for each seed its curves, metrics, wall time, hardware and versions, and
             the epochs after which it was stopped and went on ("resumed_after").
         weights: the file with trained weights, its digest and its accuracy, or None.
@@ -93,7 +93,12 @@ class Record:
         """
         first = self.runs[0]
         hardware = " and ".join(dict.fromkeys(run["hardware"] for run in self.runs))
-        versions = ", ".join(f"{name} {v}" for name, v in first["versions"].items())
+        versions = " and ".join(
+            dict.fromkeys(
+                ", ".join(f"{name} {version}" for name, version in of.items())
+                for of in (run["versions"] for run in self.runs)
+            )
+        )
         dates = sorted({run["date"] for run in self.runs})
         when = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
         seeds = ", ".join(map(str, self.seeds))
@@ -105,6 +110,8 @@ class Record:
             budget = f"{self.recipe['minutes']:g} minutes of training a seed"
         which = "seed" if len(self.seeds) == 1 else "seeds"
         stops = sum(len(run.get("resumed_after", ())) for run in self.runs)
+        copy = str(self.data.get("provenance", ""))
+        stored = ", stored as JPEG" if "stored as JPEG" in copy else ""
         stopped = f", stopped and resumed {stops}×" if stops else ""
         # Each seed may have been a command of its own; one command makes them all.
         listed = " ".join(map(str, self.seeds))
@@ -114,8 +121,8 @@ class Record:
             f"{images:,} training images of {side}×{side} pixels, {budget}, "
             f"{which} {seeds}, "
             f"{hardware}, {versions}, {when}, {minutes:.1f} minutes in all"
-            f"{stopped}; data {self.data['name']} ({self.data['source']}, SHA-256 "
-            f"{self.data['sha256'][:12]}…); to repeat: {command}"
+            f"{stopped}; data {self.data['name']} ({self.data['source']}"
+            f"{stored}, SHA-256 {self.data['sha256'][:12]}…); to repeat: {command}"
         )
 
     def __repr__(self) -> str:
