@@ -199,6 +199,46 @@ def test_a_full_disk_leaves_all_as_it_was(results, monkeypatch):
     assert left == {"tiny.json", "tiny.npz"}
 
 
+@pytest.mark.parametrize(
+    ("home", "writer"),
+    [
+        # What numpy and Python write, in the middle of which the system says no.
+        (experiments.np, "savez_compressed"),
+        (experiments, "_copy"),
+        (experiments, "_write"),
+    ],
+)
+def test_a_write_that_the_system_breaks_off_costs_no_earlier_run(
+    home, writer, tmp_path, monkeypatch, capsys
+):
+    """A limit on the size of files is as real as a full disk, and needs no root."""
+    resource = pytest.importorskip("resource")
+    results = tmp_path / "results"
+    record(results, seeds=[1])  # the first seed keeps weights, this one does not
+    before = text_of(results)
+    write = getattr(home, writer)
+
+    def with_little_room(*arguments, **options):
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (500, hard))
+        try:
+            return write(*arguments, **options)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(home, writer, with_little_room)
+        with pytest.raises(OSError, match="could not be written.*same command"):
+            record(results, seeds=[0])
+    assert text_of(results) == before
+    left = {path.name for path in (results / "study").glob("*")}
+    assert left <= {"tiny.json", "tiny.npz"}  # no half file, no lock
+    capsys.readouterr()
+    record(results, seeds=[0])  # with room again
+    assert "tiny, seed 0: 0 epochs in" in capsys.readouterr().out  # none anew
+    assert records.read(results / "study" / "tiny.json").seeds == [0, 1]
+
+
 @pytest.fixture(scope="module")
 def killed(tmp_path_factory):
     """What a process leaves that was killed in the middle of its third epoch."""
