@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import textwrap
@@ -920,6 +921,36 @@ def test_a_budget_of_minutes_is_not_shared(tmp_path, capsys):
     options = ["--profile", "smoke", "--results", str(tmp_path), "--jobs", "2"]
     assert experiments.main(["run", "cifar10_ten_minutes", *options]) == 2
     assert "--jobs 1" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_stopping_the_parent_stops_its_jobs(sent, tmp_path, needs_real_images):
+    needs_real_images(data.load("cifar10", train=1, validation=0, test=1))
+    psutil = pytest.importorskip("psutil")
+    options = ["--profile", "smoke", "--results", str(tmp_path), "--jobs", "2"]
+    command = ["run", "cifar10/xception", "--seeds", "0", "1", *options]
+    with subprocess.Popen(
+        [sys.executable, "-m", "course_utils.experiments", *command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        # Where this very process was told to ignore Ctrl-C, the parent must not be.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as parent:
+        begun = []
+        for line in parent.stdout:
+            begun.append(line)
+            if sum("1 epochs" in line for line in begun) == 2:
+                break  # both are at work
+        jobs = psutil.Process(parent.pid).children()
+        assert len(jobs) == 2, "".join(begun)
+        parent.send_signal(sent)
+        rest = parent.communicate(timeout=120)[0]
+    assert parent.returncode not in (0, 2), rest
+    assert "Traceback" not in rest.rpartition("] ")[2], rest
+    assert not any(job.is_running() for job in jobs)
+    assert list(tmp_path.glob("*/*.json")) == []
 
 
 # --- The command line -----------------------------------------------------------------
