@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from lesson_code import SEEDS, cells_of, each_seed
 
-from course_utils import load, nets
+from course_utils import load, nets, records
 
 import keras  # isort: skip
 from keras import layers, ops  # isort: skip
@@ -236,6 +236,37 @@ def test_augmentation_teaches_a_shift(trained):
         assert (gain > 0.03).all()
     dense, convnet = trained["dense, augmented"], trained["convnet, augmented"]
     assert (convnet[:, 1] > dense[:, 1]).all()
+
+
+@pytest.fixture(scope="module")
+def recorded():
+    """Test accuracies of the recorded runs, by network."""
+    names = ["dense", "dense_augmented", "convnet", "convnet_augmented"]
+    found = {name: records.load(f"mnist/{name}") for name in names}
+    for name, record in found.items():
+        assert record.seeds == [0, 1, 2]
+        assert record.recipe["data"]["train"] == 50_000
+        assert record.recipe["augmented"] == name.endswith("_augmented")
+    nets_of = {record.recipe["net"] for record in found.values()}
+    assert nets_of == {"dense_classifier", "small_convnet"}
+    return found
+
+
+def test_with_all_pictures_augmentation_helps_the_convnet_alone(recorded):
+    scores = {n: np.array(r.metrics["test_accuracy"]) for n, r in recorded.items()}
+    assert scores["convnet_augmented"].min() > scores["convnet"].max()
+    dense, changed = scores["dense"], scores["dense_augmented"]
+    assert dense.min() < changed.max() and changed.min() < dense.max()
+    assert scores["convnet"].min() - max(*dense, *changed) > 0.01
+
+
+def test_the_plain_convnet_knows_its_training_pictures_by_heart(recorded):
+    last = {
+        name: [curve[-1] for curve in record.curves["accuracy"]]
+        for name, record in recorded.items()
+    }
+    assert min(last["convnet"]) > 0.998
+    assert max(last["convnet_augmented"]) < 0.992
 
 
 def test_maps_move_with_the_picture_by_four_pixels_and_no_others(lesson, capsys):
