@@ -117,6 +117,29 @@ class NoLayerAtTheEnd(Subclassed):
         return ops.softmax(super().call(x))
 
 
+class Block(layers.Layer):
+    """What `body` does, as one layer with a `call` of its own."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.first = layers.Conv2D(4, 3, padding="same", name="first")
+        self.pool = layers.MaxPooling2D(2, name="pool")
+        self.second = layers.Conv2D(5, 3, padding="same", name="second")
+
+    def build(self, shape):
+        self.first.build(shape)
+        self.second.build((None, None, None, 4))
+
+    def call(self, x):
+        return ops.relu(self.second(self.pool(ops.relu(self.first(x)))))
+
+
+def of_blocks(shape=SHAPE):
+    inputs = keras.Input(shape)
+    x = layers.GlobalAveragePooling2D()(Block(name="block")(inputs))
+    return keras.Model(inputs, layers.Dense(4, activation="softmax", name="logits")(x))
+
+
 def same_weights(model, seed=1):
     rng = np.random.default_rng(seed)
     model.set_weights([rng.normal(0, 0.4, w.shape) for w in model.get_weights()])
@@ -160,6 +183,73 @@ def test_activations_are_those_of_the_layers(model, reference):
 def test_convolutions_are_named_in_order(model):
     names = [name.rsplit("/", 1)[-1] for name in interpret.convolutions(model)]
     assert names == ["first", "second"]
+
+
+def test_a_block_that_is_a_class_of_its_own_is_opened():
+    model, flat = same_weights(of_blocks()), same_weights(functional())
+    assert interpret.convolutions(model) == ["block/first", "block/second"]
+    found = interpret.activations(model, IMAGES, ["block/first", "block"])
+    expected = interpret.activations(flat, IMAGES, ["first", "second"])
+    np.testing.assert_allclose(found["block/first"], expected["first"], rtol=1e-5)
+    np.testing.assert_allclose(found["block"], expected["second"], rtol=1e-4, atol=1e-5)
+    # The class activates behind its convolution, so its whole output is what counts.
+    ours = interpret.grad_cam(model, IMAGES, layer="block")
+    theirs = interpret.grad_cam(flat, IMAGES)
+    np.testing.assert_allclose(ours.maps, theirs.maps, rtol=1e-4, atol=1e-5)
+    assert interpret.grad_cam(model, IMAGES).maps.shape == theirs.maps.shape
+
+
+def twice(shared):
+    """Two calls of a convolution: of one layer, or of two."""
+    inputs = keras.Input((12, 10, 3))
+    one = layers.Conv2D(3, 3, padding="same", activation="tanh", name="one")
+    two = layers.Conv2D(3, 3, padding="same", activation="tanh", name="two")
+    x = (one if shared else two)(one(inputs))
+    x = layers.GlobalAveragePooling2D()(x)
+    return keras.Model(inputs, layers.Dense(4, activation="softmax", name="logits")(x))
+
+
+def test_a_layer_that_is_called_twice_is_asked_about_its_last_call():
+    shared, apart = same_weights(twice(True)), twice(False)
+    kernel, bias, *dense = shared.get_weights()
+    apart.set_weights([kernel, bias, kernel, bias, *dense])
+    images = IMAGES[:, :12, :10]
+    for method in (interpret.grad_cam, interpret.hires_cam):
+        found = method(shared, images, layer="one").maps
+        expected = method(apart, images, layer="two").maps
+        assert expected.max() > 1e-3
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_a_layer_with_two_names_can_be_watched_under_both():
+    conv = layers.Conv2D(3, 3, padding="same", name="conv")
+    inputs = keras.Input((12, 10, 3))
+    first, second = (
+        keras.Sequential([keras.Input((12, 10, 3)), conv], name=n) for n in "ab"
+    )
+    x = layers.GlobalAveragePooling2D()(second(first(inputs)))
+    model = same_weights(keras.Model(inputs, layers.Dense(4)(x)))
+    images = IMAGES[:, :12, :10]
+    found = interpret.activations(model, images, ["a/conv", "b/conv"])
+    last = ops.convert_to_numpy(second(first(images)))
+    for maps in found.values():
+        np.testing.assert_allclose(maps, last, rtol=1e-5, atol=1e-6)
+    assert "call" not in vars(conv)  # the layer is as it was
+
+
+def test_a_model_of_mixed_precision_has_maps():
+    usual = same_weights(functional())
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        half = same_weights(functional())
+    finally:
+        keras.config.set_dtype_policy(before)
+    for method in (interpret.grad_cam, interpret.hires_cam, interpret.gradient):
+        found, expected = (method(m, IMAGES, 1).maps for m in (half, usual))
+        assert found.dtype == np.float32
+        scale = expected.max()
+        assert np.abs(found - expected).mean() < 0.05 * scale
 
 
 def test_the_nine_maps_of_the_plain_convnet():

@@ -83,8 +83,8 @@ def convolutions(model: Any) -> list[str]:
         model: a built Keras model.
 
     Returns:
-        Names, of layers in a nested model as "outer/inner". A 1×1 convolution and a
-        depthwise one count as convolutions too.
+        Names, of layers in a nested model or in a block that is a class of its own as
+        "outer/inner". A 1×1 convolution and a depthwise one count as convolutions too.
 
     Raises:
         TypeError: for anything but a Keras model.
@@ -112,7 +112,8 @@ def activations(
         model: a built Keras model; it stays as it was.
         images: shape (n, height, width, channels), as the model takes them.
         layers: names of layers ("outer/inner" in a nested model); by default every
-            convolution and pooling whose output is a stack of maps.
+            convolution and pooling whose output is a stack of maps. A layer that is
+            called several times gives its last call, under each of its names.
         batch_size: images at a time.
 
     Returns:
@@ -575,7 +576,7 @@ def visualize(
     one = _images(model, np.zeros((1, size, size, 3), "float32"), "size")
     found = dict(_layers(model))
     target = found[_validate.choice("layer", layer, found)]
-    shape = _output_shape(model, target, one, layer)
+    shape, _ = _output_shape(model, target, one, layer)
     if filters.min() < 0 or filters.max() >= shape[-1]:
         _validate.fail("filters", f"filters from 0 to {shape[-1] - 1}", filters)
     if min(shape[1:3]) <= 2 * border:
@@ -685,8 +686,12 @@ def _value_range(value_range: Any) -> tuple[float, float]:
 def _layers(model: Any) -> list[tuple[str, Any]]:
     """Return each layer that computes, by its name, in the order of the calls."""
     if getattr(model, "inputs", None):
-        steps = _graph.follow(model).steps
-        pairs = [("/".join((*step.path, step.name)), step.operation) for step in steps]
+        pairs = []
+        for step in _graph.follow(model).steps:
+            path = (*step.path, step.name)
+            if _made_of_layers(step.operation):  # a block that is a class of its own
+                pairs += _layers_of_a_class(step.operation, path)
+            pairs.append(("/".join(path), step.operation))
     else:
         pairs = list(_layers_of_a_class(model, ()))
     return list(dict(pairs).items())
@@ -704,6 +709,12 @@ def _layers_of_a_class(model: Any, path: tuple[str, ...]) -> Iterator[tuple[str,
             yield from _layers_of_a_class(layer, (*path, layer.name))
         else:
             yield "/".join((*path, layer.name)), layer
+
+
+def _made_of_layers(operation: Any) -> bool:
+    """Tell whether a layer calls other layers; an operation has none."""
+    flat = getattr(operation, "_flatten_layers", None)
+    return flat is not None and any(flat(recursive=False, include_self=False))
 
 
 def _is_a(layer: Any, *kinds: str) -> bool:
@@ -762,7 +773,7 @@ def _forward(model: Any, x: Any) -> Any:
 @contextmanager
 def _called_as(layer: Any, change: Callable[[Any], Any]) -> Iterator[None]:
     """Let `change` have the output of a layer, whatever calls the layer."""
-    original = layer.call
+    original, before = layer.call, vars(layer).get("call")
 
     def call(*args: Any, **kwargs: Any) -> Any:
         return change(original(*args, **kwargs))
@@ -772,7 +783,11 @@ def _called_as(layer: Any, change: Callable[[Any], Any]) -> Iterator[None]:
     try:
         yield
     finally:
-        object.__delattr__(layer, "call")
+        # A layer with two names may be watched under both: inner first, outer after.
+        if before is None:
+            object.__delattr__(layer, "call")
+        else:
+            object.__setattr__(layer, "call", before)
 
 
 @contextmanager
@@ -865,6 +880,7 @@ def _score_and_logits(logits: Any, given: Sequence[Any], by_logits: Any) -> Any:
     """
     import keras
 
+    logits = keras.ops.cast(logits, "float32")  # a model may compute in fewer bits
     wanted = given[0] if given else _predicted(logits)
     return _score(logits, wanted) + keras.ops.sum(logits * by_logits)
 
@@ -1050,7 +1066,7 @@ def _maps_and_slopes(
     import keras
 
     ops = keras.ops
-    shape = _output_shape(model, layer, images, name)
+    shape, calls = _output_shape(model, layer, images, name)
     model_of, layer_of = weakref.ref(model), weakref.ref(layer)
 
     def score(tensors: Sequence[Any], x: Any, *given: Any) -> Any:
@@ -1058,14 +1074,16 @@ def _maps_and_slopes(
         seen: list[Any] = []
 
         def change(output: Any) -> Any:
-            output = output + offset
+            # A layer that is called several times is asked about its last call.
+            if len(seen) == calls - 1:
+                output = output + ops.cast(offset, output.dtype)
             seen.append(output)
             return output
 
         with _called_as(layer_of(), change):
             logits = _forward(model_of(), x)
         value = _score_and_logits(logits, given, by_logits)
-        return value + ops.sum(seen[-1] * by_maps)
+        return value + ops.sum(ops.cast(seen[-1], "float32") * by_maps)
 
     units = _classifier_units(model, images)
     offset, by_maps = np.zeros(shape, "float32"), np.zeros(shape, "float32")
@@ -1085,25 +1103,30 @@ def _maps_and_slopes(
 
 def _output_shape(
     model: Any, layer: Any, images: np.ndarray, name: str
-) -> tuple[int, ...]:
+) -> tuple[tuple[int, ...], int]:
+    """Return the shape of a layer's last output, and how often it is called."""
     import keras
 
+    shapes: list[tuple[Any, ...]] = []
     if getattr(model, "inputs", None):
         shapes = [
-            step.output_shapes[0]
+            (len(images), *step.output_shapes[0][1:])
             for step in _graph.follow(model, [images.shape[1:]]).steps
             if step.operation is layer
         ]
-        shape = (len(images), *shapes[-1][1:])
-    else:
-        found: dict[str, Any] = {}
-        with _watched(layer, name, found):
+    if not shapes:  # inside a class with a `call` of its own: only a run can tell
+
+        def note(output: Any) -> Any:
+            shapes.append(tuple(output.shape))
+            return output
+
+        with _called_as(layer, note):
             _forward(model, keras.ops.convert_to_tensor(images))
-        shape = tuple(found[name].shape)
+    shape = shapes[-1]
     if len(shape) != 4:
         _validate.fail_with_words(
             "layer",
             "a layer that puts out a stack of maps",
             f"{name!r}, with outputs of shape {shape}",
         )
-    return shape
+    return shape, len(shapes)
