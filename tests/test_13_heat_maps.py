@@ -196,7 +196,7 @@ def examined(lesson):
     names = vars(lesson).copy()
     exec(functions_in(cell_with("def exam(")), names)
     for seed in SEEDS:
-        net = lesson.trained(seed, 800, 3)
+        net = lesson.trained(seed, 1600, 4)
         one, four = names["exam"](seed, 28)
         methods = {
             "Grad-CAM": interpret.grad_cam,
@@ -329,7 +329,8 @@ def test_on_a_shallow_net_a_few_steps_are_nearly_complete(examined):
 
 
 def test_no_method_wins_all_the_tests(examined):
-    """One table a seed, as the lesson's: who is first differs from test to test."""
+    """A table as the lesson's, means over the seeds: the tests differ in who is first."""
+    tables, sizes = [], []
     for seed, entry in zip(SEEDS, examined, strict=True):
         x, y, masks = entry.one
         names = list(entry.maps)
@@ -337,12 +338,12 @@ def test_no_method_wins_all_the_tests(examined):
         after = {name: entry.methods[name](shuffled, x, y) for name in names}
         many = np.tile(x[:16], (len(names), 1, 1, 1)), np.tile(y[:16], len(names))
         maps = np.concatenate([entry.maps[name][:16] for name in names])
-        areas = {
-            measure: measure(entry.net, many[0], maps, many[1], steps=6)
+        deletion, insertion = (
+            measure(entry.net, many[0], maps, many[1], steps=6)
             .area.reshape(len(names), -1)
             .mean(axis=1)
             for measure in (judge.deletion, judge.insertion)
-        }
+        )
         kept = [
             np.nanmean(judge.similarity(entry.maps[name], np.asarray(after[name])))
             for name in names
@@ -351,28 +352,21 @@ def test_no_method_wins_all_the_tests(examined):
             [judge.pointing_game(of[name], truth).mean() for name in names]
             for of, truth in ((entry.maps, masks), (entry.of_four, entry.four[2]))
         )
-        good = {
-            "shuffled": -np.abs(kept),
-            "deletion": -areas[judge.deletion],
-            "insertion": areas[judge.insertion],
-            "pointing": np.array(pointing),
-            "of four": np.array(of_four),
-        }
-        ranks = {test: stats.rankdata(-v, method="min") for test, v in good.items()}
-        table = np.array(list(ranks.values()))
-        assert not (table == 1).all(axis=0).any()
-        rank = {
-            name: dict(zip(ranks, column, strict=True))
-            for name, column in zip(names, table.T, strict=True)
-        }
-        assert rank["IG mean"]["deletion"] == rank["IG mean"]["insertion"] == 1
-        assert rank["Grad-CAM"]["of four"] == 1
-        assert max(rank["IG mean"]["shuffled"], rank["IG black"]["shuffled"]) == 2
-        for test in ("deletion", "insertion"):
-            assert rank["IG black"][test] > rank["random"][test]
-        assert min(rank["edges"].values()) > 3
-        # The same numbers without their sign: of all that see the net, the worst.
-        sizes = judge.similarity(
-            *(np.abs(np.asarray(maps["IG mean"])) for maps in (entry.maps, after))
-        )
-        assert np.nanmean(sizes) > max(np.abs(kept)[: names.index("edges")])
+        tables.append([kept, deletion, insertion, pointing, of_four])
+        pair = (np.abs(np.asarray(m["IG mean"])) for m in (entry.maps, after))
+        sizes.append(np.nanmean(judge.similarity(*pair)))
+    kept, deletion, insertion, pointing, of_four = np.mean(tables, axis=0)
+    good = np.array([-np.abs(kept), -deletion, insertion, pointing, of_four])
+    ranks = stats.rankdata(-good, method="min", axis=1)
+    assert not (ranks == 1).all(axis=0).any()
+    of = {name: good[:, place] for place, name in enumerate(names)}
+    rank = {name: ranks[:, place].tolist() for place, name in enumerate(names)}
+    assert rank["IG mean"][1:3] == [1, 1]
+    assert rank["Grad-CAM"][4] == 1
+    assert max(rank["IG mean"][0], rank["IG black"][0]) == 2
+    for test in (1, 2):  # black is another baseline, and is behind all but the noise
+        assert of["IG black"][test] < of["random"][test] + 0.02
+        assert rank["IG black"][test] >= 6
+    assert min(rank["edges"]) > 3
+    # The same numbers without their sign: of all that see the net, the worst.
+    assert np.mean(sizes) > max(np.abs(kept)[: names.index("edges")])
