@@ -329,7 +329,7 @@ def test_on_a_shallow_net_a_few_steps_are_nearly_complete(examined):
 
 
 def test_no_method_wins_all_the_tests(examined):
-    """A table as the lesson's, means over the seeds: the tests differ in who is first."""
+    """In a table of means, as the lesson's, the tests differ in who is first."""
     tables, sizes = [], []
     for seed, entry in zip(SEEDS, examined, strict=True):
         x, y, masks = entry.one
