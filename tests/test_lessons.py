@@ -354,6 +354,13 @@ def test_two_exercises_are_bugs_to_spot(path):
     assert sum(heading.startswith("Spot the bug") for heading in headings) >= 2
 
 
+@by_name(LESSONS)
+def test_a_recorded_number_stands_beside_its_origin(path):
+    text = path.read_text(encoding="utf-8")
+    loads, captions = (text.count(part) for part in ("records.load(", ".caption()"))
+    assert captions >= loads
+
+
 def test_no_exercise_name_is_used_twice():
     names = [c.metadata["exercise"] for p in LESSONS for c, _ in exercises(read(p))]
     assert len(names) == len(set(names))
