@@ -325,14 +325,16 @@ def test_in_a_network_that_learned_much_the_classes_part_with_depth(lesson, data
     images, labels = data.x_test[:200], data.y_test[:200]
     stages = ["stem", "block_3b", "block_6d"]
     means, _, _ = lesson.summary(net, images, stages)
+    found = []
     for seed in SEEDS:
         order = np.random.default_rng(seed).permutation(200)
         a, b = order[:120], order[120:]
-        first, middle, last = (
-            lesson.probe(stage[a], labels[a], stage[b], labels[b]) for stage in means
+        found.append(
+            [lesson.probe(stage[a], labels[a], stage[b], labels[b]) for stage in means]
         )
-        assert first + 0.1 < last
-        assert middle < last
+    first, middle, last = np.mean(found, axis=0)
+    assert first + 0.1 < last
+    assert middle + 0.02 < last
 
 
 @pytest.mark.parametrize("place", range(len(SEEDS)))
