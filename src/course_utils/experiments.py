@@ -248,6 +248,13 @@ def _cats_vs_dogs() -> list[Experiment]:
         },
     }
     plain: dict[str, Any] = {"net": "plain_convnet", **common}
+    brief: dict[str, Any] = {
+        "data": _cats_vs_dogs_data() | {"validation": 500},
+        "augmented": True,
+        "batch_size": 16,
+        "seeds": (0,),
+        "keep_weights": True,
+    }
     return [
         Experiment(f"{study}/plain_convnet", **plain, epochs=30),
         Experiment(
@@ -256,22 +263,21 @@ def _cats_vs_dogs() -> list[Experiment]:
             augmented=True,
             keep_weights=True,
         ),
-        # The net of lesson 11 where no GPU can be had: full size, one seed, few epochs.
-        Experiment(
-            f"{study}/plain_convnet_brief",
-            **plain,
-            augmented=True,
-            epochs=20,
-            batch_size=32,
-            seeds=(0,),
-            keep_weights=True,
-        ),
+        # Both at full size where no GPU can be had: one seed, fewer epochs, and small
+        # batches for more steps in the same time. Part IV looks into these nets.
+        Experiment(f"{study}/plain_convnet_brief", **(plain | brief), epochs=50),
         Experiment(
             f"{study}/mini_xception",
             **common,
             net="mini_xception",
             augmented=True,
             keep_weights=True,
+        ),
+        Experiment(
+            f"{study}/mini_xception_brief",
+            **(common | brief),
+            net="mini_xception",
+            epochs=40,
         ),
     ]
 

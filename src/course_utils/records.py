@@ -25,7 +25,10 @@ __all__ = ["Record", "load", "names", "read", "read_weights", "trained_model"]
 
 #: Which recorded experiments keep the weights of which net; the largest images count.
 TRAINED = {
-    "mini_xception": ("cats_vs_dogs/mini_xception",),
+    "mini_xception": (
+        "cats_vs_dogs/mini_xception",
+        "cats_vs_dogs/mini_xception_brief",
+    ),
     "plain_convnet": (
         "cats_vs_dogs/plain_convnet_augmented",
         "cats_vs_dogs/plain_convnet_brief",
