@@ -7,6 +7,8 @@ import pair
 import printed
 import pytest
 
+from course_utils import records
+
 pytestmark = pytest.mark.repository
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -24,7 +26,7 @@ GIVEN = {
     "07": "1.28",
     "09": "1.28 0.002 0.0001 98.0 98.4",
     "10": "0.002 0.999 88 84 92 70",
-    "11": "1.28 59.6 69.8",
+    "11": "1.28",
     "12": "0.05 82 92",
 }
 
@@ -40,6 +42,18 @@ def test_the_recorded_run_is_of_the_lesson_as_it_is(path):
     now = printed.digest(nbformat.read(path.with_suffix(".ipynb"), 4))
     assert f"# code {now}" in kept.read_text(encoding="utf-8"), (
         f"{path.name} has other code than the run in {kept.name}: "
+        f"python -m benchmarks lessons --only {path.stem[:2]}"
+    )
+
+
+@by_lesson
+def test_the_recorded_run_read_the_records_as_they_are(path):
+    kept = printed.FOLDER / f"{path.stem}.txt"
+    head = kept.read_text(encoding="utf-8").split("\n\n", 1)[0].splitlines()
+    now = printed.records_digest(nbformat.read(path.with_suffix(".ipynb"), 4))
+    found = [line for line in head if line.startswith("# records ")]
+    assert found == ([f"# records {now}"] if now else []), (
+        f"{path.name} reads other records than the run in {kept.name} did: "
         f"python -m benchmarks lessons --only {path.stem[:2]}"
     )
 
@@ -76,6 +90,76 @@ def test_each_other_number_was_printed_or_is_given(path):
         if number.lstrip("~") not in given and not printed.stands_in(number, text)
     }
     assert not missing, missing
+
+
+def notebook_of(*sources):
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    return nbformat.v4.new_notebook(cells=cells)
+
+
+@pytest.fixture
+def recorded(tmp_path, monkeypatch):
+    """A folder with five records of four studies, one of which keeps a net."""
+    for name in (
+        "digits/dense",
+        "digits/convnet",
+        "digits_long/dense",
+        "pets/small",
+        "net_parts/a",
+    ):
+        path = tmp_path / f"{name}.json"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f'{{"name": "{name}"}}', encoding="utf-8")
+    monkeypatch.setattr(records, "folder", lambda: tmp_path)
+    monkeypatch.setattr(records, "TRAINED", {"net": ("pets/small", "pets/brief")})
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ('records.load("digits/dense")', ["digits/dense"]),
+        ('records.load(f"digits/{n}")', ["digits/convnet", "digits/dense"]),
+        (
+            '[n for n in records.names() if n.startswith("digits")]',
+            ["digits/convnet", "digits/dense", "digits_long/dense"],
+        ),
+        ('records.trained_model("net")', ["pets/small"]),
+        ('load("digits")', []),
+    ],
+)
+def test_a_lesson_s_code_says_which_records_it_reads(recorded, source, names):
+    notebook = notebook_of('print("pets/small")', source)
+    assert printed.records_read(notebook) == names
+    assert bool(printed.records_digest(notebook)) == bool(names)
+
+
+def test_a_cell_that_hides_which_record_it_reads_is_refused(recorded):
+    with pytest.raises(ValueError, match="must name the records"):
+        printed.records_read(notebook_of('name = "digits/dense"', "records.load(name)"))
+
+
+def test_a_record_that_changes_or_is_new_changes_the_digest(recorded):
+    notebook = notebook_of('records.trained_model("net")')
+    digests = [printed.records_digest(notebook)]
+    for name in ("digits/dense", "pets/small", "pets/brief"):
+        (recorded / f"{name}.json").write_text("{}", encoding="utf-8")
+        digests.append(printed.records_digest(notebook))
+    assert digests[0] == digests[1]
+    assert len(set(digests)) == 3
+
+
+def test_a_kept_run_names_its_code_and_its_records(recorded, monkeypatch):
+    monkeypatch.setattr(printed, "FOLDER", recorded)
+    reading, other = notebook_of('records.load("pets/small")'), notebook_of("1 + 1")
+    kept = printed.keep("01", reading, "on a CPU").read_text("utf-8")
+    assert kept.split("\n")[:4] == [
+        "# on a CPU",
+        f"# code {printed.digest(reading)}",
+        f"# records {printed.records_digest(reading)}",
+        "",
+    ]
+    assert "# records" not in printed.keep("02", other, "").read_text("utf-8")
 
 
 def test_a_number_of_a_title_or_a_sentence_is_found():

@@ -1,6 +1,7 @@
 """What the lessons print, kept in results/printed, and the numbers the prose quotes.
 
-`python -m benchmarks lessons` runs each lesson and keeps what it printed. A sentence
+`python -m benchmarks lessons` runs each lesson and keeps what it printed, with digests
+of the code that ran and of the recorded experiments that it read. A sentence
 that says "in our run" may quote only numbers that stand there; a test compares them.
 So may any other sentence, title or alternative text with a share or a decimal number,
 but for numbers that are given: settings, other people's results, made-up examples.
@@ -14,10 +15,13 @@ import re
 from pathlib import Path
 from typing import Any
 
+from course_utils import records
+
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "results" / "printed"
 
 _OURS = re.compile(r"\bour runs?\b", re.IGNORECASE)
+_READS = re.compile(r"\brecords\.(?:load|names|read|trained_model)\b")
 _NUMBER = re.compile(r"(?<![\w.,\-])\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?(?![\w×·])")
 _ABOUT = re.compile(
     r"\b(?:about|almost|nearly|some|over|around|more than|less than|up to|near)\s+$"
@@ -35,6 +39,52 @@ def digest(notebook: Any) -> str:
         if cell.cell_type == "code" and "install" not in cell.metadata.get("tags", [])
     ]
     return hashlib.sha256("\n\n".join(code).encode()).hexdigest()[:12]
+
+
+def records_read(notebook: Any) -> list[str]:
+    """Return the names of the records that a notebook's code may read.
+
+    They stand as texts in the cells that call `records`. The beginning of names, as in
+    f"mnist/{name}", stands for all records that begin so, and the name of a trained net
+    for those that may keep its weights.
+
+    Raises:
+        ValueError: such a cell names no record, so nobody can tell what it reads.
+    """
+    known = records.names()
+    found: set[str] = set()
+    for cell in notebook.cells:
+        if cell.cell_type != "code" or not _READS.search(cell.source):
+            continue
+        here: set[str] = set()
+        for node in ast.walk(ast.parse(cell.source)):
+            text = node.value if isinstance(node, ast.Constant) else None
+            if not text or not isinstance(text, str):
+                continue
+            if text in known:
+                here.add(text)
+            elif text in records.TRAINED:
+                here.update(name for name in records.TRAINED[text] if name in known)
+            else:
+                here.update(name for name in known if name.startswith(text))
+        if not here:
+            raise ValueError(f"a cell must name the records it reads:\n{cell.source}")
+        found |= here
+    return sorted(found)
+
+
+def records_digest(notebook: Any) -> str:
+    """Return a digest of the records that a notebook may read; "" where it reads none.
+
+    A record holds the digest of its weights, so other weights are another record.
+    """
+    texts = [
+        (records.folder() / f"{name}.json").read_text(encoding="utf-8")
+        for name in records_read(notebook)
+    ]
+    if not texts:
+        return ""
+    return hashlib.sha256("\n\n".join(texts).encode()).hexdigest()[:12]
 
 
 def printed(notebook: Any) -> str:
@@ -55,8 +105,11 @@ def keep(name: str, notebook: Any, conditions: str) -> Path:
     """Write what an executed lesson printed to results/printed."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     path = FOLDER / f"{name}.txt"
-    head = f"# {conditions}\n# code {digest(notebook)}\n\n"
-    path.write_text(head + printed(notebook), encoding="utf-8")
+    head = [f"# {conditions}", f"# code {digest(notebook)}"]
+    if read := records_digest(notebook):
+        head.append(f"# records {read}")
+    text = "\n".join(head) + "\n\n" + printed(notebook)
+    path.write_text(text, encoding="utf-8")
     return path
 
 

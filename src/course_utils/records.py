@@ -95,7 +95,6 @@ class Record:
             >>> print(load("cats_vs_dogs/mini_xception").caption())
         """
         first = self.runs[0]
-        hardware = " and ".join(dict.fromkeys(run["hardware"] for run in self.runs))
         versions = " and ".join(
             dict.fromkeys(
                 ", ".join(f"{name} {version}" for name, version in of.items())
@@ -104,14 +103,21 @@ class Record:
         )
         dates = sorted({run["date"] for run in self.runs})
         when = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
-        seeds = ", ".join(map(str, self.seeds))
-        minutes = sum(self.seconds) / 60
+        # Minutes of unlike machines have no sum that anyone could repeat.
+        by_hardware: dict[str, list[Mapping[str, Any]]] = {}
+        for run in self.runs:
+            by_hardware.setdefault(run["hardware"], []).append(run)
+        costs = []
+        for hardware, runs in by_hardware.items():
+            which, in_all = ("seed", "") if len(runs) == 1 else ("seeds", " in all")
+            seeds = ", ".join(str(run["seed"]) for run in runs)
+            minutes = f"{sum(run['seconds'] for run in runs) / 60:.1f} minutes{in_all}"
+            costs.append(f"{which} {seeds} on {hardware} ({minutes})")
         side = self.recipe["data"]["image_size"]
         images = self.recipe["data"]["train"]
         budget = f"{self.recipe['epochs']} epochs"
         if "minutes" in self.recipe:
             budget = f"{self.recipe['minutes']:g} minutes of training a seed"
-        which = "seed" if len(self.seeds) == 1 else "seeds"
         stops = sum(len(run.get("resumed_after", ())) for run in self.runs)
         copy = str(self.data.get("provenance", ""))
         stored = ", stored as JPEG" if "stored as JPEG" in copy else ""
@@ -122,8 +128,7 @@ class Record:
         return (
             f"Recorded run {self.name}: {first['profile']} profile, "
             f"{images:,} training images of {side}×{side} pixels, {budget}, "
-            f"{which} {seeds}, "
-            f"{hardware}, {versions}, {when}, {minutes:.1f} minutes in all"
+            f"{' and '.join(costs)}, {versions}, {when}"
             f"{stopped}; data {self.data['name']} ({self.data['source']}"
             f"{stored}, SHA-256 {self.data['sha256'][:12]}…); to repeat: {command}"
         )
