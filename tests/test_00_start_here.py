@@ -111,12 +111,11 @@ def test_filters_set_the_channels_and_not_the_size():
 
 
 def test_a_lesson_takes_the_time_and_the_memory_that_it_may():
-    noise = 1.2  # between days, the same cells on the same machine differ by this much
     times = json.loads(TIMES.read_text(encoding="utf-8"))["lessons"]
     for name, lesson in times.items():
         long = name[:2] in ("06", "10")
-        assert lesson["smoke"]["seconds"] <= noise * 20, name
-        assert lesson["quick"]["seconds"] <= noise * (240 if long else 120), name
+        assert lesson["smoke"]["seconds"] <= 20, name
+        assert lesson["quick"]["seconds"] <= (240 if long else 120), name
         gibibytes = max(run["memory_mib"] for run in lesson.values()) / 1024
         assert gibibytes <= (6 if name[:2] in ("08", "09", "10") else 4), name
 
