@@ -329,7 +329,7 @@ normalize = Exercise(
     "filters.normalize",
     kind="function",
     lesson="12",
-    title="Spot the bug: a step that is twenty times too long",
+    title="Spot the bug: a step that is too long",
     rules=[
         Rule(
             "keeps the shape",
@@ -569,7 +569,7 @@ traces = Exercise(
     "filters.traces",
     kind="function",
     lesson="12",
-    title="Spot the bug: one compiled function for each filter",
+    title="Spot the bug: compiled again for each filter",
     rules=[
         Rule(
             "one gradient a filter",

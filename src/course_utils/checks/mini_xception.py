@@ -249,7 +249,7 @@ loop = Exercise(
     "xception.loop",
     kind="model",
     lesson="06",
-    title="Spot the bug: a net of less than half its size",
+    title="Spot the bug: half a network",
     rules=[
         Rule(
             "every block is part of the model",
@@ -429,7 +429,7 @@ classify = Exercise(
     "xception.classify",
     kind="function",
     lesson="06",
-    title="Spot the bug: black photographs",
+    title="Spot the bug: the night photographs",
     rules=[
         Rule(
             "gives one number",
