@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from lesson_code import SEEDS, cells_of, each_seed
+from lesson_code import SEEDS, cells_of, each_seed, functions_in
 
 from course_utils import blocks, costs, fit, load, restart
 
@@ -27,7 +27,6 @@ def lesson():
     names |= {"data": data, "side": 16}
     names["x_train"] = (data.x_train - mean) / spread
     names["x_test"] = (data.x_test - mean) / spread
-    names["loss"] = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     for text in (
         "def convolve(",
         "def run(",
@@ -47,6 +46,7 @@ def lesson():
         if text in ("def share_of_patterns(", "def parameters_with_a_bug("):
             source = source.split("\n\n\n")[0]
         exec(source, names)
+    exec(functions_in(cell_with("def stack(")), names)
     for name in ("correlations", "typical"):
         source = cell_with(f"def {name}(")
         start = source.index(f"def {name}(")
@@ -165,12 +165,38 @@ def test_the_cheap_layer_mixes_no_channels(lesson, capsys):
     assert lesson.proper.count_params() == 1_232
 
 
+# --- Time -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_with_few_channels_the_time_does_not_follow_the_operations(lesson, training):
+    def excess(channels):
+        """By how much the ratio of the times exceeds that of the operations."""
+        options = {"padding": "same", "use_bias": False}
+        models = [
+            lesson.stack(lambda n, kind=kind: kind(n, 3, **options), channels)
+            for kind in (layers.SeparableConv2D, layers.Conv2D)
+        ]
+        pair, plain = (
+            costs.latency(model, 16, training, repeats=50) / costs.flops(model)
+            for model in models
+        )
+        return pair / plain
+
+    # Whatever else the machine does disturbs single times: a median, and more of them
+    # where that is not enough.
+    found = []
+    while len(found) < 9 and (not found or np.median(found) <= 1.5):
+        found += [excess(channels) for channels in (8, 12, 16)]
+    assert np.median(found) > 1.5, found
+
+
 # --- Arithmetic intensity -------------------------------------------------------------
 
 
 def intensities(lesson, name, counts):
     make = lesson.makers[name]
-    return [lesson.intensity(lesson.one_layer(make, n)) for n in counts]
+    return [lesson.intensity(lesson.stack(make, n, count=1)) for n in counts]
 
 
 def test_more_channels_do_not_raise_the_intensity_of_depthwise(lesson):
@@ -285,24 +311,31 @@ def test_112_filters_make_the_separable_net_as_large_as_the_ordinary_one(lesson)
 
 
 @pytest.fixture(scope="module")
-def last_losses(lesson, needs_real_images):
-    """Train three nets for each seed, which shuffles the numbers in each kernel."""
+def results(lesson, needs_real_images):
+    """Train three nets for each seed: a row of (last training loss, test accuracy)."""
     needs_real_images(lesson.data)
-    x, y, found = lesson.x_train, lesson.data.y_train, {}
+    data = load("cifar10", train=384, validation=0, test=1000, image_size=16)
+    mean, spread = data.x_train.mean(), data.x_train.std()
+    x_train, x_test = (data.x_train - mean) / spread, (data.x_test - mean) / spread
+    found = {}
     for size in [(32, 1), (32, 32), (112, 112)]:
         model = lesson.grouped_net(*size)
-        model.compile(keras.optimizers.SGD(0.05), lesson.loss)
+        lesson.compile_for_training(model)
         found[size] = []
         for _ in each_seed(model):
-            history = model.fit(x, y, epochs=5, batch_size=32, verbose=0).history
-            found[size].append(history["loss"][-1])
-    return {size: np.array(losses) for size, losses in found.items()}
+            options = {"epochs": 5, "batch_size": 32, "verbose": 0}
+            history = model.fit(x_train, data.y_train, **options).history
+            _, accuracy = model.evaluate(x_test, data.y_test, verbose=0)
+            found[size].append((history["loss"][-1], accuracy))
+    return {size: np.transpose(rows) for size, rows in found.items()}
 
 
-def test_with_a_fifth_of_the_weights_the_separable_net_still_learns(last_losses):
-    assert (last_losses[32, 32] < np.log(10) - 0.08).all()
-    assert (last_losses[32, 32] < last_losses[32, 1] + 0.4).all()
+def test_with_a_fifth_of_the_weights_the_accuracy_hardly_falls(results):
+    (loss, accuracy), (least_loss, most) = results[32, 32], results[32, 1]
+    assert (accuracy > 0.2).all()  # guessing has 0.1
+    assert accuracy.mean() > most.mean() - 0.05
+    assert 0 < (loss - least_loss).mean() < 0.2  # a little higher
 
 
-def test_at_equal_size_the_separable_net_fits_better(last_losses):
-    assert (last_losses[112, 112] < last_losses[32, 1]).all()
+def test_at_equal_size_the_separable_net_fits_better(results):
+    assert (results[112, 112][0] < results[32, 1][0]).all()
