@@ -5,6 +5,7 @@ What depends on time is tested on the simulated clock; the real one is for
 `python -m benchmarks pipelines`.
 """
 
+import json
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,6 +22,7 @@ import keras  # noqa: E402
 from keras import layers  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
+RECORDED = ROOT / "results" / "printed" / "08_input_pipelines.txt"
 cell_with = cells_of("08_input_pipelines")
 COUNT, BATCH = 96, 16
 
@@ -320,9 +322,8 @@ def test_the_five_change_neither_images_nor_their_order(one_lesson):
 
 def recorded_tables():
     """Return the tables of the recorded run, each {pipeline: (ms a step, images/s)}."""
-    path = ROOT / "results" / "printed" / "08_input_pipelines.txt"
     tables = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in RECORDED.read_text(encoding="utf-8").splitlines():
         if line.startswith("Pipeline "):
             tables.append({})
         row = re.fullmatch(r"(.+?) +([\d.]+) +[\d.]+ +([\d,]+) +\d+%", line)
@@ -351,6 +352,33 @@ def test_in_the_recorded_run_the_five_changes_do_what_the_lesson_says():
     for alone in (images[2], images[4], images[5]):
         assert alone > 1.3 * images[0]
     assert images[6] < 1.05 * max(images)  # all five gain no more than the best one
+    assert list(table)[6:] == ["all five", "all but the batch"]
+    assert images[6] < images[7] < 1.05 * max(images)  # a small batch costs images
+
+
+def test_in_the_recorded_run_a_batch_is_handed_over_later_after_a_longer_rest():
+    text = RECORDED.read_text(encoding="utf-8")
+    found = re.findall(r"after a rest of +(\d+) ms: ([\d.]+) ms", text)
+    assert [rest for rest, _ in found] == ["0", "1", "5", "20"]
+    waits = [float(wait) for _, wait in found]
+    assert waits[0] < 0.6 * min(waits[2:])
+    assert max(waits) < 3  # and yet it is a small part of a step of a convnet
+
+
+def test_in_the_recorded_table_only_the_dense_net_is_busy_less_than_95_percent():
+    """Beside the networks of the course, with the course's own pipeline."""
+    tables = json.loads((ROOT / "results" / "benchmarks.json").read_text("utf-8"))
+    (rows,) = (t["rows"] for t in tables["tables"] if t["part"] == "pipelines")
+    nets = [row for row in rows if row[4]]
+    assert len(nets) > 10
+    for name, _, step, waiting, busy, _ in nets:
+        step, waiting = (float(text.removesuffix(" ms")) for text in (step, waiting))
+        if name.startswith("Dense"):
+            assert 8.5 < step < 9.5
+            assert 0.08 < waiting / step < 0.12
+            assert float(busy.rstrip("%")) < 95
+        else:
+            assert float(busy.rstrip("%")) > 95, name
 
 
 @pytest.mark.parametrize("ratio", [0.5, 1.0, 2.0, 5.0])
