@@ -3,6 +3,7 @@
 The functions under test are the lesson's own: its cells are run from its Markdown.
 """
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,7 +18,9 @@ from keras import layers, ops  # isort: skip
 from scipy import stats  # isort: skip
 
 SIDE = 64
-LESSON = Path(__file__).parents[1] / "lessons" / "09_transfer_learning.md"
+ROOT = Path(__file__).resolve().parents[1]
+LESSON = ROOT / "lessons" / "09_transfer_learning.md"
+RECORDED = ROOT / "results" / "printed" / "09_transfer_learning.txt"
 cell_with = cells_of("09_transfer_learning")
 
 
@@ -134,6 +137,38 @@ def test_the_breeds_and_the_cats_are_as_many_as_the_text_says():
     assert 286 - 281 == 5
 
 
+def test_with_no_training_the_scores_of_breeds_and_cats_tell_dogs(
+    lesson, net, features
+):
+    """On images of 64 pixels the two lie closer than the lesson's, and yet apart."""
+    data = lesson.data
+    x = np.concatenate([features.train, features.validation])
+    y = np.concatenate([data.y_train, data.y_validation])
+    names = {"net": net, "features": {"test": x}, "data": SimpleNamespace(y_test=y)}
+    exec(cell_with("scores[:, 151:269]"), names)
+    assert names["accuracy"] > 0.55
+    dogs, cats = (
+        names["scores"][:, of].max(axis=1) for of in (slice(151, 269), slice(281, 286))
+    )
+    ahead = dogs - cats
+    found = stats.mannwhitneyu(ahead[y == 1], ahead[y == 0], alternative="greater")
+    assert found.pvalue < 0.001
+
+
+def test_without_the_weights_of_xception_one_line_says_so(
+    lesson, monkeypatch, tmp_path, capsys
+):
+    monkeypatch.setenv("COURSE_OFFLINE", "1")
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    (block,) = re.findall(
+        r"```python\n(.*?)```", LESSON.read_text(encoding="utf-8"), re.DOTALL
+    )
+    large = SimpleNamespace(image_shape=(144, 144, 3))
+    exec(block, {**lesson.names, "pretrained": pretrained, "data": large})
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith("No Xception here: the weights of Xception are not here")
+
+
 # --- The scale of the pixels ----------------------------------------------------------
 
 
@@ -212,41 +247,86 @@ def test_the_model_counts_nine_although_more_may_move(lesson):
     assert sum(int(np.prod(v.shape)) for v in model.trainable_variables) == 9
 
 
-def test_a_high_rate_moves_the_weights_far_and_a_low_one_does_not(lesson, parts):
-    """The distance the upper part travels in two steps, against its own size."""
+@pytest.fixture(scope="module")
+def tuning(lesson, parts):
+    """Give a function that fine-tunes anew as the lesson does; it is compiled once."""
     data, upper = lesson.data, parts.upper
-    maps = parts.lower.predict(data.x_train[:96], verbose=0)
+    maps = parts.lower.predict(data.x_train, verbose=0)
     kept = upper.get_weights()
     for layer in upper.layers:
         layer.trainable = not isinstance(layer, layers.BatchNormalization)
     head = lesson.classifier()
     model = keras.Sequential([keras.Input(upper.input.shape[1:]), upper, head])
     lesson.compiled(model, 1e-4)
-    norms = [la for la in upper.layers if isinstance(la, layers.BatchNormalization)]
-    assert norms
-    assert not any(norm.trainable_variables for norm in norms)
     optimizer = model.optimizer
     optimizer.build(model.trainable_variables)
     fresh = [ops.convert_to_numpy(v) for v in optimizer.variables]
-    size = np.sqrt(sum((w**2).sum() for w in kept if w.ndim > 1))
-    start = head.get_weights()
-    for seed in SEEDS:
-        moved = {}
-        for rate in (1e-4, 1e-2):
-            upper.set_weights(kept)
-            head.set_weights(start)
-            for variable, value in zip(optimizer.variables, fresh, strict=True):
-                variable.assign(value)
-            optimizer.learning_rate = rate
-            for step in range(2):
-                first = 16 * ((seed + step) % 6)
-                chosen = slice(first, first + 16)
-                model.train_on_batch(maps[chosen], data.y_train[chosen])
-            pairs = zip(upper.get_weights(), kept, strict=True)
-            moved[rate] = np.sqrt(sum(((new - old) ** 2).sum() for new, old in pairs))
-        assert 0 < moved[1e-4] < 0.05 * size
-        assert moved[1e-2] > 20 * moved[1e-4]
+
+    def tune(weights, rate, seed, steps):
+        keras.utils.set_random_seed(seed)
+        upper.set_weights(kept)
+        head.set_weights(weights)
+        for variable, value in zip(optimizer.variables, fresh, strict=True):
+            variable.assign(value)
+        optimizer.learning_rate = rate
+        order = np.random.default_rng(seed).permutation(len(maps))
+        for chosen in order[: steps * 16].reshape(steps, 16):
+            model.train_on_batch(maps[chosen], data.y_train[chosen])
+
+    validation = parts.lower.predict(data.x_validation, verbose=0)
+    yield SimpleNamespace(
+        tune=tune, model=model, upper=upper, kept=kept, validation=validation
+    )
     upper.set_weights(kept)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_high_rate_moves_the_weights_far_and_a_low_one_does_not(tuning, heads, seed):
+    """The distance the upper part travels in two steps, against its own size."""
+    upper, kept = tuning.upper, tuning.kept
+    norms = [la for la in upper.layers if isinstance(la, layers.BatchNormalization)]
+    assert norms
+    assert not any(norm.trainable_variables for norm in norms)
+    size = np.sqrt(sum((w**2).sum() for w in kept if w.ndim > 1))
+    moved = {}
+    for rate in (1e-4, 1e-2):
+        tuning.tune(heads[seed], rate, seed, steps=2)
+        pairs = zip(upper.get_weights(), kept, strict=True)
+        moved[rate] = np.sqrt(sum(((new - old) ** 2).sum() for new, old in pairs))
+    assert 0 < moved[1e-4] < 0.05 * size
+    assert moved[1e-2] > 20 * moved[1e-4]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_low_rate_keeps_the_accuracy_and_a_high_one_brings_it_to_chance(
+    lesson, features, heads, tuning, seed
+):
+    """Three standard errors each way, from 160 labels and images of 64 pixels."""
+    y = lesson.data.y_validation
+    alone = accuracy(heads[seed], features.validation, y)
+    after = {}
+    for rate in (1e-4, 1e-2):
+        tuning.tune(heads[seed], rate, seed, steps=10)
+        p = tuning.model.predict_on_batch(tuning.validation)[:, 0]
+        after[rate] = ((p > 0.5) == (y == 1)).mean()
+    assert alone - after[1e-4] < 3 * np.sqrt(alone * (1 - alone) / len(y))
+    assert abs(after[1e-2] - 0.5) < 3 * np.sqrt(0.25 / len(y))
+
+
+def test_the_recorded_run_says_the_same_at_the_lesson_s_size():
+    text = RECORDED.read_text(encoding="utf-8")
+    line = re.compile(r"^(.+?):? +([\d.]+)% of ([\d,]+) (?:test|validation) images$")
+    found = {}
+    for match in filter(None, map(line.match, text.splitlines())):
+        share, images = float(match[2]) / 100, int(match[3].replace(",", ""))
+        found[match[1]] = share, np.sqrt(share * (1 - share) / images)
+    alone, error = found["features alone"]
+    for name in ("low rate", "low rate, norms free"):
+        assert abs(found[name][0] - alone) < 3 * error
+    by_chance, error = found["high rate"]
+    assert abs(by_chance - 0.5) < 3 * error
+    untrained, error = found["no training"]
+    assert untrained > 0.5 + 20 * error
 
 
 # --- Statistics -----------------------------------------------------------------------

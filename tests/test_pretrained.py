@@ -632,13 +632,75 @@ def without_file(monkeypatch):
     monkeypatch.setattr(keras.Model, "load_weights", lambda model, path: None)
 
 
-def test_xception_scales_its_pixels(without_file):
+def from_a_file(name, library, home, shape, include_top=True):
+    """Return what `load` makes of a file in the library's form, of random numbers.
+
+    The library's network gets the same numbers, uneven ones in each normalization.
+    """
+    rng = np.random.default_rng(0)
+    values = []
+    for variable in library.weights:
+        if len(variable.shape) > 1:
+            depthwise = variable.shape[-1] == 1
+            fan_in = np.prod(variable.shape[: 2 if depthwise else -1])
+            values.append(rng.normal(0, fan_in**-0.5, variable.shape))
+        else:
+            values.append(rng.uniform(0.5, 1.0, variable.shape))
+    if name == "resnet50":
+        values[0] /= 64  # pixels are larger than what follows expects
+    library.set_weights(values)
+    source = LIBRARY[name]
+    path = home / "models" / source.address_of(include_top).rsplit("/", 1)[1]
+    path.parent.mkdir()
+    library.save(path)  # the old form: that of a model, by the file's ending
+    md5 = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+    both = (md5, "0" * 32) if include_top else ("0" * 32, md5)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COURSE_OFFLINE", "1")
+        patch.setenv("KERAS_HOME", str(home))
+        kept_as = {"resnet50": "_RESNET50", "xception": "_XCEPTION"}[name]
+        patch.setattr(pretrained, kept_as, dataclasses.replace(source, md5=both))
+        model = pretrained.load(name, include_top=include_top, input_shape=shape)
+    path.unlink()
+    return model
+
+
+def answers(model, pixels):
+    return keras.ops.convert_to_numpy(model(pixels))
+
+
+# --- Xception -------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def xceptions(tmp_path_factory):
+    """The library's Xception without a top, and ours from a file of its numbers."""
     shape = (71, 75, 3)
-    model = pretrained.load("xception", include_top=False, input_shape=shape)
-    assert model.count_params() == 20_861_480
-    assert model.input.shape == (None, *shape)
+    library = keras.applications.Xception(
+        weights=None, include_top=False, input_shape=shape
+    )
+    home = tmp_path_factory.mktemp("keras")
+    return library, from_a_file("xception", library, home, shape, include_top=False)
+
+
+def test_xception_gives_the_maps_of_the_library_from_a_file(xceptions):
+    library, model = xceptions
+    assert model.count_params() == library.count_params() == 20_861_480
+    assert model.input.shape == (None, 71, 75, 3)
+    pixels = pictures()[:, :71, :75]
+    scaled = keras.applications.xception.preprocess_input(pixels.copy())
+    expected = answers(library, scaled)
+    assert expected.shape == (3, 3, 3, 2048)
+    assert expected.std(axis=0).max() > 0.1  # an answer to each picture of its own
+    np.testing.assert_allclose(
+        answers(model, pixels), expected, rtol=1e-3, atol=1e-4 * expected.max()
+    )
+
+
+def test_xception_scales_its_pixels(xceptions):
+    _, model = xceptions
     scaled = keras.Model(model.input, model.get_layer("scaling").output)
-    pixels = np.array([0, 127.5, 255], "float32") * np.ones((1, *shape), "float32")
+    pixels = np.array([0, 127.5, 255], "float32") * np.ones((1, 71, 75, 3), "float32")
     found = scaled.predict_on_batch(pixels)[0, 0, 0]
     np.testing.assert_allclose(found, [-1, 0, 1], atol=1e-6)
 
@@ -648,44 +710,15 @@ def test_xception_scales_its_pixels(without_file):
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory):
-    """A cache with a file of ResNet-50 in the library's form, of random numbers.
-
-    Gives the library's network, the folder, and what `load` makes of that file.
-    """
-    home = tmp_path_factory.mktemp("keras")
-    (home / "models").mkdir()
+    """The library's ResNet-50, and what `load` makes of a file of its numbers."""
     tensor = keras.Input((64, 96, 3))
     library = keras.applications.ResNet50(weights=None, input_tensor=tensor)
-    rng = np.random.default_rng(0)
-    values = []
-    for variable in library.weights:
-        if len(variable.shape) > 1:
-            fan_in = np.prod(variable.shape[:-1])
-            values.append(rng.normal(0, fan_in**-0.5, variable.shape))
-        else:
-            values.append(rng.uniform(0.5, 1.0, variable.shape))
-    values[0] /= 64  # pixels are larger than what follows expects
-    library.set_weights(values)
-    address = pretrained._RESNET50.address_of(True)
-    path = home / "models" / address.rsplit("/", 1)[1]
-    library.save(path)  # the old form: that of a model, by the file's ending
-    md5 = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
-    source = dataclasses.replace(pretrained._RESNET50, md5=(md5, "0" * 32))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("COURSE_OFFLINE", "1")
-        patch.setenv("KERAS_HOME", str(home))
-        patch.setattr(pretrained, "_RESNET50", source)
-        model = pretrained.load("resnet50", input_shape=(64, 96, 3))
-    path.unlink()
-    return library, model
+    home = tmp_path_factory.mktemp("keras")
+    return library, from_a_file("resnet50", library, home, (64, 96, 3))
 
 
 def few_pictures():
     return pictures()[:, :64, :96]
-
-
-def answers(model, pixels):
-    return keras.ops.convert_to_numpy(model(pixels))
 
 
 def as_the_library_says(pixels):
