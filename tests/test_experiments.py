@@ -3,6 +3,7 @@
 import dataclasses
 import datetime
 import errno
+import io
 import json
 import os
 import re
@@ -16,7 +17,7 @@ import keras
 import numpy as np
 import pytest
 
-from course_utils import data, experiments, records, training
+from course_utils import data, experiments, nets, recipes, records, runtime, training
 
 TINY = experiments.Experiment(
     "study/tiny",
@@ -70,6 +71,8 @@ def test_a_record_says_what_a_reader_needs(recorded):
     run = made.runs[0]
     for key in ("command", "date", "hardware", "versions", "profile", "commit"):
         assert key in run
+    assert run["jobs"] == 1
+    assert len(run["configuration_hash"]) == 64
     assert run["seconds"] > 0
     assert made.data["source"] == "rendered"
     assert len(made.data["sha256"]) == 64
@@ -92,6 +95,25 @@ def test_a_caption_names_every_version_and_a_copy_that_lost_something(recorded):
     first = ", ".join(f"{n} {v}" for n, v in made.runs[0]["versions"].items())
     assert f"{first} and Keras 99.0, " in changed.caption()
     assert "(mirror, stored as JPEG, SHA-256 " in changed.caption()
+
+
+def test_a_caption_adds_up_the_minutes_of_like_machines_only(recorded):
+    made = records.read(recorded / "study" / "tiny.json")
+
+    def caption(*machines):
+        runs = tuple(
+            {**made.runs[0], "seed": seed, "hardware": hardware, "seconds": seconds}
+            for seed, (hardware, seconds) in enumerate(machines)
+        )
+        return dataclasses.replace(made, runs=runs).caption()
+
+    small, large = ("CPU (1 core)", 90), ("GPU", 6)
+    assert "epochs, seed 0 on GPU (0.1 minutes), python" in caption(large)
+    assert "epochs, seeds 0, 1 on GPU (0.2 minutes in all), " in caption(large, large)
+    assert (
+        "epochs, seeds 0, 2 on CPU (1 core) (3.0 minutes in all) "
+        "and seed 1 on GPU (0.1 minutes), python"
+    ) in caption(small, large, small)
 
 
 def test_a_recorded_seed_is_not_run_again(results, monkeypatch):
@@ -144,7 +166,7 @@ def test_a_stopped_run_goes_on_after_its_last_epoch(results, monkeypatch):
     assert counted == [1]
     assert len(made.curves["loss"][1]) == 3
     assert [run["resumed_after"] for run in made.runs] == [[], [2]]
-    assert "minutes in all, stopped and resumed 1×; data" in made.caption()
+    assert f"{made.runs[0]['date']}, stopped and resumed 1×; data" in made.caption()
     assert not list((results / ".unfinished").glob("*"))
 
 
@@ -152,10 +174,11 @@ def test_a_loss_that_is_no_number_leaves_the_record_as_it_was(results):
     before = text_of(results)
     # The recipe differs only where this test needs it to; its digest is the same.
     wild = dataclasses.replace(TINY, learning_rate=1e30)
+    made = json.loads(before)
+    configuration = made["runs"][0]["configuration_hash"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            experiments, "fingerprint", lambda _: json.loads(before)["recipe_hash"]
-        )
+        patch.setattr(experiments, "fingerprint", lambda _: made["recipe_hash"])
+        patch.setattr(experiments, "_configuration_hash", lambda _: configuration)
         # PyTorch refuses such outputs before there is a loss.
         with pytest.raises(RuntimeError):
             record(results, wild, seeds=[1])
@@ -281,8 +304,8 @@ def killed(tmp_path_factory):
     return folder
 
 
-def steps_of(folder, said):
-    by = {"commit": "", "hardware": "", "versions": {}}
+def steps_of(folder, said, **more):
+    by = {"commit": "", "hardware": "", "versions": runtime.versions(), **more}
     return experiments._Steps(folder, TINY, experiments._Clock(), by, said.append)
 
 
@@ -359,14 +382,176 @@ def test_the_fingerprint_changes_with_the_recipe(change):
 
 
 def test_the_fingerprint_changes_with_the_net(monkeypatch):
-    from course_utils import nets
-
     before = experiments.fingerprint(TINY)
     original = nets.mini_xception
     monkeypatch.setattr(
         nets, "mini_xception", lambda **o: original(**o, normalization=False)
     )
     assert experiments.fingerprint(TINY) != before
+
+
+def moved(monkeypatch):
+    change = nets.augmentation
+    monkeypatch.setattr(nets, "augmentation", lambda **o: change(**o | {"shift": 0.25}))
+
+
+def without_dropout(monkeypatch):
+    net = nets.mini_xception
+    monkeypatch.setattr(nets, "mini_xception", lambda **o: net(**o, dropout=0.0))
+
+
+def with_settings(kind, **settings):
+    """A change: the layers of one kind have other settings."""
+
+    def change(monkeypatch):
+        net = nets.mini_xception
+
+        def changed(**options):
+            model = net(**options)
+            for layer in model.layers:
+                if isinstance(layer, kind):
+                    vars(layer).update(settings)
+            return model
+
+        monkeypatch.setattr(nets, "mini_xception", changed)
+
+    return change
+
+
+def with_less_momentum(monkeypatch):
+    make = recipes.optimizer
+
+    def changed(*arguments, **options):
+        optimizer = make(*arguments, **options)
+        optimizer.momentum = 0.8
+        return optimizer
+
+    monkeypatch.setattr(recipes, "optimizer", changed)
+
+
+def with_other_rates(monkeypatch):
+    rates = recipes.schedule
+    monkeypatch.setattr(recipes, "schedule", lambda _, *rest: rates("cosine", *rest))
+
+
+def with_a_plain_loss(monkeypatch):
+    loss = keras.losses.CategoricalCrossentropy
+    monkeypatch.setattr(keras.losses, "CategoricalCrossentropy", lambda **_: loss())
+
+
+def digests(experiment):
+    whole = experiments.fingerprint(experiment)
+    return whole, experiments._configuration_hash(experiment)
+
+
+@pytest.fixture(scope="module")
+def unchanged():
+    """Both digests of a lively experiment, and of one with a budget of minutes."""
+    return {minutes: digests(lively(minutes=minutes)) for minutes in (None, 1.0)}
+
+
+@pytest.mark.parametrize(
+    ("change", "minutes"),
+    [
+        (moved, None),
+        (without_dropout, None),
+        (with_settings(keras.layers.BatchNormalization, momentum=0.5), None),
+        (with_settings(keras.layers.Dense, activation=keras.activations.relu), None),
+        (with_less_momentum, None),
+        (with_a_plain_loss, None),
+        (with_other_rates, None),
+        (with_other_rates, 1.0),
+    ],
+)
+def test_the_configuration_changes_with_what_the_fingerprint_does_not_see(
+    change, minutes, unchanged, monkeypatch
+):
+    change(monkeypatch)
+    whole, configuration = digests(lively(minutes=minutes))
+    assert whole == unchanged[minutes][0]
+    assert configuration != unchanged[minutes][1]
+
+
+def test_the_configuration_changes_with_where_a_shortcut_begins(monkeypatch):
+    def net(*, shortcut, input_shape, augmentation):
+        inputs = keras.Input(input_shape)
+        outputs = [inputs]
+        for _ in range(3):
+            outputs.append(keras.layers.Conv2D(3, 1)(outputs[-1]))
+        x = keras.layers.Add()([outputs[-1], outputs[shortcut]])
+        x = keras.layers.Flatten()(x)
+        return keras.Model(inputs, keras.layers.Dense(1)(x))
+
+    found = []
+    for shortcut in (0, 1, 1):
+        monkeypatch.setattr(
+            nets, "mini_xception", lambda filters, s=shortcut, **o: net(shortcut=s, **o)
+        )
+        found.append(digests(TINY))
+    assert len({whole for whole, _ in found}) == 1
+    assert found[0] != found[1] == found[2]
+
+
+def test_the_configuration_is_that_of_any_device(monkeypatch):
+    """And that of each time that a net is built: Keras gives its layers other names."""
+    kinds, found = [], []
+    for accelerated in (False, True):
+        monkeypatch.setattr(runtime, "accelerated", lambda on=accelerated: on)
+        kinds.append(lively().build().layers[2].dtype_policy.name)
+        found.append(experiments._configuration_hash(lively()))
+    assert kinds == ["float32", "mixed_bfloat16"]
+    assert found[0] == found[1]
+
+
+def another_run(results, folder, **changes):
+    """Copy a record to `folder` with changes to what its run says; None leaves out."""
+    made = json.loads(text_of(shutil.copytree(results, folder)))
+    run = made["runs"][0] | changes
+    made["runs"] = [{key: value for key, value in run.items() if value is not None}]
+    (folder / "study" / "tiny.json").write_text(json.dumps(made), encoding="utf-8")
+    return folder
+
+
+def test_runs_of_another_configuration_do_not_come_together(
+    results, tmp_path, monkeypatch
+):
+    change = {"seed": 1, "configuration_hash": "0" * 64}
+    other = another_run(results, tmp_path / "other", **change)
+    before = text_of(results)
+    with pytest.raises(ValueError, match="other settings.*Move it away.*nothing"):
+        experiments.merge(other, results)
+    assert text_of(results) == before
+
+    monkeypatch.setattr(experiments, "_train", None)  # nor would hours be spent
+    without_dropout(monkeypatch)
+    with pytest.raises(ValueError, match="other settings.*Move it away.*nothing"):
+        record(results)
+    assert text_of(results) == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"versions": {"keras": "99.0"}, "configuration_hash": "0" * 64},
+        {"configuration_hash": None, "jobs": None},  # as the earliest runs are
+    ],
+)
+def test_a_configuration_that_nobody_can_compare_is_accepted(change, results, tmp_path):
+    other = another_run(results, tmp_path / "other", seed=1, **change)
+    assert experiments.merge(other, results) == ["study/tiny: seeds [1]"]
+    assert records.read(results / "study" / "tiny.json").seeds == [0, 1]
+    assert experiments.merge(results, other) == ["study/tiny: seeds [0]"]
+    made, said = record(other)
+    assert len(said) == 2  # both are recorded already
+    assert "Recorded run study/tiny" in made.caption()
+
+
+def test_a_run_does_not_go_on_with_other_settings(killed, tmp_path):
+    folder = shutil.copytree(killed, tmp_path / "steps")
+    said = []
+    steps = steps_of(folder, said, configuration_hash="0" * 64)
+    assert steps.restore(compiled(TINY)) == 0
+    assert "after-00002.npz is of layers or an optimizer with other" in said[0]
 
 
 def test_a_stand_in_is_never_recorded(tmp_path, monkeypatch):
@@ -471,6 +656,28 @@ def test_a_record_names_each_commit_that_took_part(tmp_path, monkeypatch):
     earlier = made.runs[0]["earlier_processes"]
     assert [by["commit"] for by in earlier] == ["first", "second"]
     assert all(by["hardware"] and by["versions"] for by in earlier)
+
+
+@pytest.mark.parametrize(
+    ("damage", "what"),
+    [
+        (lambda path: path.unlink(), "it is not there"),
+        (lambda path: os.truncate(path, 1000), "its SHA-256 is not the recorded one"),
+    ],
+)
+def test_merging_takes_no_weights_that_are_not_those_of_the_record(
+    damage, what, recorded, results, tmp_path
+):
+    other = shutil.copytree(recorded, tmp_path / "other")
+    damage(other / "study" / "tiny.npz")
+    here = tmp_path / "here"
+    with pytest.raises(ValueError, match=rf"tiny\.npz, and {what} in .*Copy.*Nothing"):
+        experiments.merge(other, here)
+    assert [path for path in here.rglob("*") if path.is_file()] == []
+    # Where the seed is recorded already, its weights are not needed.
+    kept = (results / "study" / "tiny.npz").read_bytes()
+    assert experiments.merge(other, results) == []
+    assert (results / "study" / "tiny.npz").read_bytes() == kept
 
 
 def test_merging_from_an_empty_folder_says_so(tmp_path):
@@ -588,10 +795,10 @@ def test_the_ten_minutes_are_ten_minutes_for_all():
 
 
 def kinds():
-    """One experiment of each kind of net, with augmentation where it has any.
+    """One experiment of each net and its options, with augmentation where it has any.
 
-    Twice the same but for the size, the optimizer, the rates or the minutes (which have
-    tests of their own) is replayed once; and one without augmentation is.
+    Twice the same but for the size, the optimizer or the rates (which have tests of
+    their own) is replayed once; and one without augmentation is, and one by the clock.
     """
     found = {}
     everything = [(name, e.at("smoke")) for name, e in experiments.EXPERIMENTS.items()]
@@ -599,6 +806,8 @@ def kinds():
         found.setdefault((small.net, str(small.options)), name)
         if not small.augmented:
             found.setdefault("as they are", name)
+        if small.minutes is not None:
+            found.setdefault("by the clock", name)
     return sorted(set(found.values()))
 
 
@@ -629,7 +838,11 @@ def test_the_optimizer_and_the_rates_of_an_experiment_take_a_step(name):
 @pytest.mark.tensorflow_only
 @pytest.mark.parametrize("name", kinds())
 def test_an_experiment_runs_in_smoke(name, tmp_path):
-    """On rendered images of the same size, which every machine can make."""
+    """On rendered images of the same size, which every machine can make.
+
+    Replayed are the experiments that `kinds` chooses, at least one of each study. Of
+    the others the net is the same, and the optimizer and the rates take a step above.
+    """
     small = experiments.EXPERIMENTS[name].at("smoke")
     classes = 2 if small.data["name"] == "cats_vs_dogs" else 10
     small = dataclasses.replace(small, data=small.data | SHAPES | {"classes": classes})
@@ -651,6 +864,18 @@ def test_a_rich_recipe_is_recorded_with_its_calibration(tmp_path):
     assert len(seconds) == TINY.epochs
     assert seconds == sorted(seconds)
     assert made.recipe["label_smoothing"] == 0.1
+
+
+@pytest.mark.usefixtures("capsys")  # so that output is no terminal
+def test_each_epoch_leaves_a_line_where_output_is_no_terminal(tmp_path):
+    said = record(tmp_path, lively())[1]
+    assert len(said) == 4  # it begins, two epochs of three, the accuracy
+    for epoch, line in enumerate(said[1:3], 1):
+        assert re.match(
+            rf"lively, seed 0: epoch {epoch} of 3 · loss [\d.]+ · validation loss "
+            r"[\d.]+ · accuracy [\d.]+ % · validation accuracy [\d.]+ %",
+            line,
+        )
 
 
 class State(keras.callbacks.Callback):
@@ -734,6 +959,7 @@ def test_a_budget_of_minutes_ends_the_training(tmp_path, monkeypatch):
     monkeypatch.setattr(experiments, "time", Ticking())
     made, said = record(tmp_path, timed())
     assert said[0].endswith("1 minutes")
+    assert not any(" of 1000" in line for line in said)
     (seconds,) = made.curves["seconds"]
     assert 1 < len(seconds) < 60
     assert seconds[-2] < 60 <= seconds[-1] < 70
@@ -757,7 +983,8 @@ def test_the_rate_follows_the_clock(tmp_path, monkeypatch):
     record(tmp_path, timed(schedule="cosine", learning_rate=0.1))
     assert 0.09 < seen[0] <= 0.1
     assert (np.diff(seen) < 0).all()
-    assert seen[-1] < 0.001
+    # The last step began some looks at the clock before the end.
+    assert seen[-1] < 0.003
 
 
 def test_validation_costs_nothing_of_the_budget(monkeypatch):
@@ -893,6 +1120,7 @@ def test_jobs_are_processes_and_one_that_fails_leaves_the_others(
         name, seed = sys.argv[4], int(sys.argv[6])
         assert sys.argv[1:4] == ["-m", "course_utils.experiments", "run"]
         assert sys.argv[7:9] == ["--profile", "smoke"], sys.argv
+        assert sys.argv[11:] == ["--beside", "2"], sys.argv
         if seed == 1:
             sys.exit("the device is full")
         if seed == 3:
@@ -958,22 +1186,30 @@ def test_stopping_the_parent_stops_its_jobs(sent, tmp_path, needs_real_images):
 # --- The command line -----------------------------------------------------------------
 
 
-@pytest.mark.skipif(not shutil.which("git"), reason="needs git")
-def test_what_decides_a_run_must_be_committed(tmp_path, monkeypatch):
-    def git(*arguments):
+@pytest.fixture
+def git(tmp_path, monkeypatch):
+    """A function that gives git a command in `tmp_path`."""
+    if not shutil.which("git"):
+        pytest.skip("needs git")
+    # A hook of git sets these, and they would lead to the repository of the course.
+    for name in ("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+
+    def run(*arguments):
         who = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=0"]
         command = ["git", *who, *arguments]
         done = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
         return done.stdout.decode().strip()
 
+    return run
+
+
+def test_what_decides_a_run_must_be_committed(git, tmp_path, monkeypatch):
     module = tmp_path / "src" / "course_utils" / "experiments.py"
     module.parent.mkdir(parents=True)
     paths = [module, tmp_path / "pyproject.toml", tmp_path / "requirements.lock"]
-    # A hook of git sets these, and they would lead to the repository of the course.
-    for name in ("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE"):
-        monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(experiments, "__file__", str(module))
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert experiments._commit() == ("", False)
     git("init", "--quiet")
     for path in paths:
@@ -990,6 +1226,51 @@ def test_what_decides_a_run_must_be_committed(tmp_path, monkeypatch):
         git("checkout", "--", ".")
     module.with_name("new.py").touch()
     assert experiments._commit() == (head, False)
+    module.with_name("new.py").unlink()
+    # In a hook, too.
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
+    assert experiments._commit() == (head, True)
+
+
+@pytest.mark.parametrize(
+    "home",
+    [
+        ".venv/lib/python3.12/site-packages",  # anybody's repository
+        "vendor",  # its root has the course in it, and another copy runs
+        "src",  # a copy that was never committed
+    ],
+)
+def test_a_package_inside_a_repository_is_none_of_its_commits(
+    home, git, tmp_path, monkeypatch
+):
+    git("init", "--quiet")
+    committed = tmp_path / "src" / "course_utils" / "experiments.py"
+    if home == "src":
+        committed = tmp_path / "README.md"
+        (tmp_path / ".gitignore").write_text("src\n")
+    committed.parent.mkdir(parents=True, exist_ok=True)
+    committed.write_text("before\n")
+    git("add", ".")
+    git("commit", "--quiet", "--message", "first")
+    module = tmp_path / home / "course_utils" / "experiments.py"
+    module.parent.mkdir(parents=True, exist_ok=True)
+    module.write_text("what runs\n")
+    monkeypatch.setattr(experiments, "__file__", str(module))
+    assert experiments._commit() == ("", False)
+
+
+def test_a_commit_that_is_named_must_be_the_one_that_runs(monkeypatch, capsys):
+    told = {}
+    monkeypatch.setattr(experiments, "run", lambda experiment, **how: told.update(how))
+    monkeypatch.setattr(experiments, "_commit", lambda: ("0123456789ab", True))
+    command = ["run", "cats_vs_dogs/mini_xception", "--commit"]
+    for wrong in ("0123", "0123456789ac", "main"):
+        assert experiments.main([*command, wrong]) == 2
+        assert f"names {wrong}, but" in capsys.readouterr().err
+    assert not told
+    for right in ("0123456", "0123456789ab", "0123456789ab" + 28 * "c"):
+        assert experiments.main([*command, right]) == 0
+        assert told["commit"] == "0123456789ab"
 
 
 def test_an_uncommitted_package_is_not_recorded(monkeypatch, capsys):
@@ -1044,9 +1325,26 @@ def test_a_recorded_command_names_no_folder(monkeypatch):
     name = "cats_vs_dogs/mini_xception"
     wanted = f"python -m course_utils.experiments run {name} --seeds 0"
     for place in (["--results", "somewhere"], ["--results=somewhere", "--jobs=1"]):
-        options = [*place, "--seeds", "0", "--commit", "abc"]
+        options = [*place, "--seeds", "0", "--commit", "abc", "--beside", "2"]
         assert experiments.main(["run", name, *options]) == 0
         assert told["command"] == wanted
+        assert told["jobs"] == 2
+
+
+def test_what_is_said_gets_through_a_pipe_at_once(monkeypatch):
+    reached = []
+    pipe = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(pipe))
+
+    def run(experiment, say, **_):
+        say("an epoch")
+        reached.append(pipe.getvalue().strip())
+
+    monkeypatch.setattr(experiments, "run", run)
+    monkeypatch.setattr(experiments, "_commit", lambda: ("", False))
+    name = "cats_vs_dogs/mini_xception"
+    assert experiments.main(["run", name, "--commit", "abc"]) == 0
+    assert reached == [b"an epoch"]
 
 
 # --- What the course has recorded -----------------------------------------------------
@@ -1058,6 +1356,11 @@ def test_a_record_belongs_to_what_is_declared_today(name):
     for profile in {run["profile"] for run in made.runs}:
         declared = experiments.EXPERIMENTS[name].at(profile)
         assert made.recipe_hash == experiments.fingerprint(declared)
+        runs = [run for run in made.runs if run["profile"] == profile]
+        if any("configuration_hash" in run for run in runs):
+            digest = experiments._configuration_hash(declared)
+            today = {"configuration_hash": digest, "versions": runtime.versions()}
+            assert not experiments._contradict(runs, [today])
     assert made.data["source"] not in ("stand-in", "rendered")
     assert "stand-in" not in made.caption()
     for run in made.runs:

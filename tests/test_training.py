@@ -111,11 +111,12 @@ def test_one_tidy_line_is_left_where_output_is_no_terminal(run):
     )
 
 
-def test_a_terminal_shows_progress_on_one_line_that_is_overwritten(monkeypatch):
-    class Terminal(io.StringIO):
-        def isatty(self):
-            return True
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
 
+
+def test_a_terminal_shows_progress_on_one_line_that_is_overwritten(monkeypatch):
     monkeypatch.setattr(training, "_UPDATES_PER_SECOND", 1e9)
     monkeypatch.setattr(training, "_SECONDS_BETWEEN_READS", 0)
     terminal = Terminal()
@@ -131,12 +132,104 @@ def test_a_terminal_shows_progress_on_one_line_that_is_overwritten(monkeypatch):
 def test_progress_is_drawn_at_most_five_times_a_second(monkeypatch):
     drawn = []
     progress = training._Progress("net", 1, 1000)
+    progress.live = True
     monkeypatch.setattr(progress, "_draw", lambda text, done: drawn.append(text))
     clock = iter(np.arange(1000) * 0.01)
     monkeypatch.setattr(training.time, "perf_counter", lambda: next(clock))
     for step in range(500):  # five seconds
         progress.update(1, step + 1, 1.0)
     assert 20 <= len(drawn) <= 26
+
+
+class Seconds:
+    """A clock that tells what it is set to."""
+
+    now = 0.0
+
+    def perf_counter(self):
+        return self.now
+
+
+@pytest.fixture
+def progress_at(monkeypatch):
+    """A function that makes a progress; call that to see its words at some second."""
+    clock = Seconds()
+    monkeypatch.setattr(training, "time", clock)
+
+    def make(*arguments, **options):
+        progress = training._Progress(*arguments, **options)
+        progress.live = True
+        shown = []
+        monkeypatch.setattr(progress, "_draw", lambda text, done: shown.append(text))
+
+        def words(second, epoch, step):
+            clock.now = second
+            progress.update(epoch, step, None)
+            return shown[-1]
+
+        return words
+
+    return make
+
+
+@pytest.mark.parametrize("epoch", [1, 26])
+def test_the_time_left_follows_from_what_this_process_has_done(epoch, progress_at):
+    words = progress_at("net", 30, 10)
+    # The first step took 25 s of compilation, each other one takes 2 s.
+    assert words(25, epoch, 1).endswith("%")
+    steps = 300 - 10 * (epoch - 1) - 6
+    left = f"{2 * steps / 60:.0f} min" if steps > 60 else f"{2 * steps:.0f} s"
+    assert words(35, epoch, 6).endswith(f" · about {left} left")
+    assert words(500, 30, 10) == "net: epoch 30 of 30, 100%"
+
+
+@pytest.mark.parametrize("before", [0, 300])
+def test_the_time_left_of_a_budget_of_minutes_is_that_of_its_clock(before, progress_at):
+    """Ten minutes, of which another process may have spent five."""
+    spent = [0.0]
+    words = progress_at("net", 1000, 10, spent=lambda: spent[0])
+    for second, part in [(20, (before + 20) / 600), (80, (before + 80) / 600)]:
+        spent[0] = part
+        said = words(second, 1 + second // 20, 1)
+    minutes = (600 - before - 80) / 60
+    assert said == f"net: epoch 5, {part:.0%} · about {minutes:.0f} min left"
+
+
+def test_each_epoch_but_the_last_leaves_a_line_where_nothing_is_drawn(capsys):
+    said = []
+    options = {"epochs": 3, "validation_data": (X[:20], Y[:20]), "label": "net"}
+    fit(net(), X, Y, **options, say=said.append)
+    assert len(said) == 2
+    for epoch, line in enumerate(said, 1):
+        assert re.match(
+            rf"net: epoch {epoch} of 3 · loss [\d.]+ · validation loss [\d.]+ · "
+            r"accuracy [\d.]+ % · validation accuracy [\d.]+ %",
+            line,
+        )
+    assert capsys.readouterr().out.count("\n") == 1
+    fit(net(), X, Y, epochs=1, spent=lambda: 0.1, say=said.append)
+    assert len(said) == 2  # no epoch is left, whatever the clock says
+
+
+def test_a_terminal_that_shows_progress_gets_no_lines(monkeypatch):
+    said = []
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    fit(net(), X, Y, epochs=3, say=said.append)
+    assert not said
+
+
+def test_a_run_by_the_clock_names_no_number_of_epochs():
+    """That number is only more than the time holds."""
+
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = epoch == 1
+
+    history = fit(net(), X, Y, epochs=1000, callbacks=[Stop()], spent=lambda: 1.0)
+    assert history.epochs == 2
+    assert history.note == ""
+    history = fit(net(), X, Y, epochs=1000, callbacks=[Stop()], spent=lambda: 0.5)
+    assert history.note == "ended by a callback before its time"
 
 
 def test_divergence_stops_at_once_and_says_what_to_try(monkeypatch):

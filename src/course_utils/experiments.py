@@ -500,7 +500,8 @@ def fingerprint(experiment: Experiment) -> str:
     """Return a digest of the recipe and of the net that it builds.
 
     It changes when the recipe does, and when a layer of the net gets another kind,
-    shape or number of parameters. A record with another digest is stale.
+    shape or number of parameters. A record with another digest is stale. What else a
+    layer is set to is in the "configuration_hash" of each later run.
 
     Args:
         experiment: one of `EXPERIMENTS`, at the size of a profile.
@@ -524,6 +525,52 @@ def fingerprint(experiment: Experiment) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+#: What a configuration says beside settings. Names count up, seeds are a run's own, the
+#: type of numbers is the device's; the rest is how Keras finds and compiles a class.
+_BESIDE = {"name", "seed", "dtype", "module", "registered_name", "compile_config"}
+
+#: Where a net's own configuration names layers, to say what they are connected with.
+_CONNECTIONS = {"keras_history", "input_layers", "output_layers"}
+
+
+def _configuration_hash(experiment: Experiment) -> str:
+    """Return a digest of all that layers, optimizer, rates and loss are set to.
+
+    It changes with what `fingerprint` does not see: a momentum, an activation, a
+    dropout, a setting of an augmentation or of an optimizer, a shortcut that begins
+    elsewhere. It is the same on each backend and device. Another version of Keras may
+    have other settings, so digests of two versions do not compare.
+    """
+    import keras
+
+    model = experiment.build()
+    _compile(experiment, model, experiment.data["train"])
+    parts: list[Any] = [
+        model.get_config(),
+        keras.saving.serialize_keras_object(model.optimizer),
+        keras.saving.serialize_keras_object(model.loss),
+    ]
+    if experiment.minutes is not None:
+        parts.append(keras.saving.serialize_keras_object(_rates_in_time(experiment)))
+    text = json.dumps(_settings(parts, {}, ""), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _settings(config: Any, places: Mapping[str, int], key: str) -> Any:
+    """Return the settings of a configuration, and layers by their places."""
+    if isinstance(config, Mapping):
+        if "layers" in config:  # a net, which may stand inside another one
+            layers = enumerate(config["layers"])
+            places = {layer.get("name"): place for place, layer in layers}
+        kept = ((k, v) for k, v in config.items() if k not in _BESIDE)
+        return {k: _settings(v, places, k) for k, v in kept}
+    if isinstance(config, (list, tuple)):
+        return [_settings(part, places, key) for part in config]
+    if key in _CONNECTIONS and isinstance(config, str):
+        return places[config]
+    return config
+
+
 def run(
     experiment: Experiment,
     *,
@@ -532,6 +579,7 @@ def run(
     profile: str = "full",
     commit: str = "",
     command: str = "",
+    jobs: int = 1,
     say: Callable[[str], None] = print,
 ) -> records.Record:
     """Train an experiment for each seed and write its record.
@@ -547,7 +595,9 @@ def run(
         commit: the commit that is run, for the record. Without it, a record among the
             course's own takes the checkout's, where nothing is uncommitted.
         command: the command line, for the record.
-        say: gets a line of text as each seed begins and ends.
+        jobs: how many such processes share the machine, for the record.
+        say: gets a line of text as each seed begins and ends; and at the end of each
+            epoch where output is neither a notebook nor a terminal.
 
     Returns:
         The record, with all runs so far.
@@ -555,9 +605,9 @@ def run(
     Raises:
         TypeError: an argument of the wrong type.
         ValueError: an unknown profile, a seed out of range, the data are a stand-in, or
-            a record exists that was made by another recipe or on other arrays (move it
-            away to begin anew), or a record of the course would come from changes that
-            are not committed.
+            a record exists that was made by another recipe, by layers or an optimizer
+            with other settings, or on other arrays (move it away to begin anew), or a
+            record of the course would come from changes that are not committed.
         TrainingDiverged: the loss became NaN; earlier runs are kept.
         MemoryError: the device's memory does not hold a step; earlier runs are kept.
         OSError: the disk takes no more; earlier runs and epochs are kept.
@@ -569,6 +619,7 @@ def run(
         _validate.fail_type("experiment", "one of EXPERIMENTS", experiment)
     _validate.string("commit", commit, empty=True)
     _validate.string("command", command, empty=True)
+    _validate.integer("jobs", jobs, 1)
     _validate.function("say", say, takes=1)
     experiment = experiment.at(profile)
     if results is None and not commit:
@@ -579,10 +630,18 @@ def run(
         seeds = experiment.seeds
     wanted = _validate.integers("seeds", seeds, 0, 2**32 - 1)
     digest = fingerprint(experiment)
+    made_by: dict[str, Any] = {
+        "commit": commit,
+        "hardware": runtime.hardware(),
+        "jobs": jobs,
+        "versions": runtime.versions(),
+        "configuration_hash": _configuration_hash(experiment),
+    }
     done: set[int] = set()
     if target.exists():
         record = records.read(target)
         _same_recipe(record, digest, target)
+        _same_configuration(record, [made_by], target)
         done = set(record.seeds)
     missing = [seed for seed in wanted if seed not in done]
     for seed in wanted:
@@ -594,11 +653,6 @@ def run(
             _same_data(records.read(target), facts, target)
     for seed in missing:
         say(f"{experiment.name}, seed {seed}: {_budget(experiment)}")
-        made_by = {
-            "commit": commit,
-            "hardware": runtime.hardware(),
-            "versions": runtime.versions(),
-        }
         steps = _steps_folder(experiment, seed, digest, facts, results)
         with _clear_memory_errors(experiment):
             result, weights = _train(experiment, data, seed, steps, made_by, say)
@@ -644,7 +698,9 @@ def merge(source: Path, results: Path | None = None) -> list[str]:
 
     Raises:
         TypeError: an argument that is no path.
-        ValueError: a record that was made by another recipe; nothing of it is taken.
+        ValueError: a record that was made by another recipe, by layers or an optimizer
+            with other settings, or on other arrays, or whose kept weights are missing
+            or damaged; nothing of it is taken.
         FileNotFoundError: there is no folder `source`, or no record in it.
 
     Example:
@@ -695,8 +751,10 @@ def _train(
     clock = _Clock()
     steps = _Steps(folder, experiment, clock, made_by, say)
     callbacks = [clock.callback()]
+    spent = None
     if experiment.minutes is not None:
         callbacks.append(_follow_the_clock(experiment, clock))
+        spent = functools.partial(clock.spent, experiment.minutes)
     if experiment.ema:
         callbacks.append(keras.callbacks.SwapEMAWeights())
     fit(
@@ -710,6 +768,8 @@ def _train(
         callbacks=[*callbacks, steps.callback()],
         label=f"{experiment.name.rpartition('/')[2]}, seed {seed}",
         curve=False,
+        spent=spent,
+        say=say,
     )
     finished = len(steps.log)
     if finished < experiment.epochs and not steps.budget_is_spent():
@@ -849,6 +909,10 @@ class _Clock:
         now = time.perf_counter() - self._started
         return self._before[1] + now - self._validated
 
+    def spent(self, minutes: float) -> float:
+        """Return which part of so many minutes of training is over, at most 1."""
+        return min(self.trained() / (60 * minutes), 1.0)
+
     def callback(self) -> Any:
         import keras
 
@@ -895,7 +959,7 @@ class _Steps:
 
     def budget_is_spent(self) -> bool:
         minutes = self._experiment.minutes
-        return minutes is not None and self._clock.trained() >= 60 * minutes
+        return minutes is not None and self._clock.spent(minutes) == 1
 
     def curves(self) -> dict[str, list[float]]:
         """Return each metric, and the seconds of training, at the end of each epoch."""
@@ -926,6 +990,12 @@ class _Steps:
                 log, state = _read_step(path)
             except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:
                 self._say(f"{path.name} is damaged ({error}): going on without it")
+                continue
+            if _contradict([log[-1].get("by", {})], [self._made_by]):
+                self._say(
+                    f"{path.name} is of layers or an optimizer with other settings: "
+                    "going on without it"
+                )
                 continue
             if not model.optimizer.built:
                 model.optimizer.build(model.trainable_variables)
@@ -1010,13 +1080,23 @@ def _read_step(path: Path) -> tuple[list[dict[str, Any]], list[np.ndarray]]:
         return log, [file[f"v{i}"] for i in range(len(file.files) - 1)]
 
 
+#: A budget of minutes has so many rates, one after the other.
+_RATES_IN_TIME = 1000
+
+
+def _rates_in_time(experiment: Experiment) -> Any:
+    """Return the schedule of a budget of minutes, over the parts of its time."""
+    return recipes.schedule(
+        experiment.schedule, experiment.learning_rate, _RATES_IN_TIME
+    )
+
+
 def _follow_the_clock(experiment: Experiment, clock: _Clock) -> Any:
     """Let the rate follow the time that is spent, and stop where the budget ends."""
     import keras
 
-    parts = 1000
-    seconds = 60 * (experiment.minutes or 0)
-    schedule = recipes.schedule(experiment.schedule, experiment.learning_rate, parts)
+    minutes = experiment.minutes or 0
+    schedule = _rates_in_time(experiment)
 
     @functools.cache  # when it is needed: on JAX a thousand calls take a minute
     def rate_of(part: int) -> float:
@@ -1024,17 +1104,17 @@ def _follow_the_clock(experiment: Experiment, clock: _Clock) -> Any:
 
     class FollowTheClock(keras.callbacks.Callback):
         def on_train_batch_begin(self, batch, logs=None):
-            spent = min(clock.trained() / seconds, 1.0)
-            if spent == 1.0:
+            spent = clock.spent(minutes)
+            if spent == 1:
                 self.model.stop_training = True  # after this step
-            rate = rate_of(int(spent * parts))
+            rate = rate_of(int(spent * _RATES_IN_TIME))
             if rate != getattr(self, "rate", None):
                 if hasattr(self.model, "jax_state_sync"):
                     self.model.jax_state_sync()
                 self.model.optimizer.learning_rate = self.rate = rate
 
         def on_epoch_end(self, epoch, logs=None):
-            if clock.trained() >= seconds:
+            if clock.spent(minutes) == 1:
                 self.model.stop_training = True
 
     return FollowTheClock()
@@ -1120,6 +1200,34 @@ def _same_recipe(record: records.Record, digest: str, path: Path) -> None:
         )
 
 
+def _same_configuration(
+    old: records.Record, runs: Sequence[Mapping[str, Any]], path: Path
+) -> None:
+    if _contradict(old.runs, runs):
+        raise ValueError(
+            f"{path.name} holds runs of {old.name!r} whose layers or optimizer have "
+            "other settings. Move it away to begin anew; nothing was changed."
+        )
+
+
+def _contradict(
+    some: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str, Any]]
+) -> bool:
+    """Return whether runs of one version of Keras have different configurations.
+
+    Those of different versions do not compare, and the earliest runs have no digest.
+    """
+    here, there = (
+        {
+            run["versions"]["keras"]: run["configuration_hash"]
+            for run in runs
+            if "configuration_hash" in run
+        }
+        for runs in (some, others)
+    )
+    return any(here[keras] != there[keras] for keras in here.keys() & there.keys())
+
+
 def _same_data(old: records.Record, facts: Mapping[str, Any], path: Path) -> None:
     for which in ("sha256", "sha256_validation"):
         here, there = (data.get(which) for data in (old.data, facts))
@@ -1156,6 +1264,7 @@ def _add(target: Path, found: records.Record, folder: Path) -> list[int]:
         old = records.read(target) if target.exists() else None
         if old is not None:
             _same_recipe(old, found.recipe_hash, target)
+            _same_configuration(old, found.runs, target)
             _same_data(old, found.data, target)
         runs = [] if old is None else [dict(run) for run in old.runs]
         known = {run["seed"] for run in runs}
@@ -1165,6 +1274,7 @@ def _add(target: Path, found: records.Record, folder: Path) -> list[int]:
         weights = old.weights if old else None
         if found.weights and found.weights["seed"] not in known:
             weights = found.weights
+            _check_weights(folder / weights["file"], weights["sha256"], found.name)
             _copy(folder / weights["file"], target.with_name(weights["file"]))
         text = {
             "name": found.name,
@@ -1177,6 +1287,23 @@ def _add(target: Path, found: records.Record, folder: Path) -> list[int]:
         written = json.dumps(text, indent=1, allow_nan=False)
         _write(target, _compact(written) + "\n")
         return [run["seed"] for run in new]
+
+
+def _check_weights(path: Path, sha256: str, name: str) -> None:
+    """Refuse kept weights that are not there, or are not those of the record."""
+    wrong = "its SHA-256 is not the recorded one"
+    try:
+        if hashlib.sha256(path.read_bytes()).hexdigest() == sha256:
+            return
+    except FileNotFoundError:
+        wrong = "it is not there"
+    except OSError as error:
+        wrong = f"it cannot be read ({error})"
+    raise ValueError(
+        f"{name}: its record keeps the weights {path.name}, and {wrong} in "
+        f"{path.parent}. Copy this file again from where it was trained, beside its "
+        "record, and give the same command again. Nothing of this record was taken."
+    )
 
 
 #: A lock that does not change for so long was left by a process that is no more.
@@ -1261,35 +1388,62 @@ _DECIDES = ("src", "pyproject.toml", "requirements.lock")
 
 
 def _commit() -> tuple[str, bool]:
-    """Return the checkout's commit, and whether what was committed is what runs."""
-    root = Path(__file__).parents[2]
-    commands = (
-        ["git", "rev-parse", "--short=12", "HEAD"],
-        # The records themselves may be in the making.
-        ["git", "status", "--porcelain", "--", *_DECIDES],
-    )
-    try:
-        head, status = (
-            subprocess.run(c, cwd=root, capture_output=True, text=True, check=True)
-            for c in commands
+    """Return the checkout's commit, and whether what was committed is what runs.
+
+    A package that is installed inside some repository is none of its commits: the file
+    that runs must be `src/course_utils/experiments.py` of that repository.
+    """
+    module = Path(__file__).resolve()
+    root, package = module.parents[2], module.parent
+    # A hook of git sets these, and then git looks at no folder.
+    repository = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
+    environment = {k: v for k, v in os.environ.items() if k not in repository}
+
+    def git(*command: str) -> str:
+        done = subprocess.run(
+            ["git", *command],
+            cwd=root,
+            env=environment,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            check=True,
         )
+        return done.stdout.strip()
+
+    try:
+        top = Path(git("rev-parse", "--show-toplevel")).resolve()
+        if top != root or package != root / "src" / "course_utils":
+            return "", False
+        git("ls-files", "--error-unmatch", "--", str(module))
+        head = git("rev-parse", "--short=12", "HEAD")
+        # The records themselves may be in the making.
+        return head, not git("status", "--porcelain", "--", *_DECIDES)
     except (OSError, subprocess.CalledProcessError):
         return "", False
-    return head.stdout.strip(), not status.stdout.strip()
 
 
-def _clean_commit() -> str:
-    """Return the checkout's commit, or "" where this is none.
+def _clean_commit(named: str = "") -> str:
+    """Return the checkout's commit, or the one that is named where this is none.
 
     Raises:
-        ValueError: what runs is not what was committed.
+        ValueError: what runs is not what was committed, or not what was named.
     """
     commit, clean = _commit()
-    if commit and not clean:
+    if not commit:
+        return named
+    if not clean:
         raise ValueError(
             f"There are changes in {', '.join(_DECIDES)} that are not committed, "
             "so a record could not say what was run. Commit them first; nothing "
             "was run."
+        )
+    # Either may be cut short, and seven digits are the fewest that git itself shows.
+    same = commit.startswith(named) or named.startswith(commit)
+    if named and (len(named) < 7 or not same):
+        raise ValueError(
+            f"--commit names {named}, but this is a checkout of {commit}. Leave it "
+            "out, or check that commit out first; nothing was run."
         )
     return commit
 
@@ -1318,6 +1472,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     runner.add_argument(
         "--jobs", type=int, default=1, help="so many processes, each with one seed"
     )
+    # What a process with `--jobs` tells each of its own.
+    runner.add_argument("--beside", type=int, default=1, help=argparse.SUPPRESS)
     merger = commands.add_parser("merge", help="add another folder's runs")
     merger.add_argument("source", type=Path)
     merger.add_argument("--results", type=Path, help="folder to add to")
@@ -1345,7 +1501,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _shared_command(arguments: Sequence[str]) -> str:
     """Return the command without what holds on one machine only."""
-    options = ("--results", "--commit", "--jobs")
+    options = ("--results", "--commit", "--jobs", "--beside")
     kept = [x for x in arguments if not x.startswith(tuple(f"{o}=" for o in options))]
     for option in options:
         if option in kept:
@@ -1365,7 +1521,7 @@ def _run_command(chosen: argparse.Namespace, arguments: list[str]) -> int:
         _validate.choice("names", name, sorted({*EXPERIMENTS, *studies}))
     commit = chosen.commit
     if chosen.profile != "smoke":
-        commit = _clean_commit() or commit
+        commit = _clean_commit(commit)
         if not commit:
             raise ValueError(
                 "This is no git checkout: name the commit that runs with --commit."
@@ -1387,6 +1543,8 @@ def _run_command(chosen: argparse.Namespace, arguments: list[str]) -> int:
             profile=chosen.profile,
             commit=commit,
             command=_shared_command(arguments),
+            jobs=chosen.beside,
+            say=functools.partial(print, flush=True),  # through a pipe, too
         )
     return 0
 
@@ -1416,6 +1574,7 @@ def _run_side_by_side(selected: list[Experiment], chosen: argparse.Namespace) ->
         for experiment in selected
         for seed in dict.fromkeys(chosen.seeds or experiment.at(chosen.profile).seeds)
     ]
+    options += ["--beside", str(min(chosen.jobs, len(wanted)))]
     running: set[subprocess.Popen[str]] = set()
     speaking, stopping = threading.Lock(), threading.Event()
 

@@ -46,7 +46,9 @@ class Record:
         recipe_hash: a digest of the recipe and of the net that it built.
         data: name, source, provenance and SHA-256 of the arrays that were used.
         runs: for each seed its curves, metrics, wall time, hardware and versions, and
-            the epochs after which it was stopped and went on ("resumed_after").
+            the epochs after which it was stopped and went on ("resumed_after"); in
+            later ones how many processes shared the machine ("jobs"), and a digest of
+            the settings of layers and optimizer ("configuration_hash").
         weights: the file with trained weights, its digest and its accuracy, or None.
     """
 

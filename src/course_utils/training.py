@@ -122,6 +122,8 @@ def fit(
     callbacks: Sequence[Any] = (),
     label: str | None = None,
     curve: bool = True,
+    spent: Callable[[], float] | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> History:
     """Train a compiled model with `model.fit`, showing how it goes.
 
@@ -141,6 +143,11 @@ def fit(
         callbacks: further keras.callbacks.Callback objects.
         label: a name for the run; None takes the model's.
         curve: whether a notebook also shows the curves.
+        spent: for a run that a callback ends by the clock, and not its epochs: a
+            function without arguments that returns which part of its time is spent,
+            from 0 to 1. The progress follows it.
+        say: gets a line of text at the end of each epoch but the last where output is
+            neither a notebook nor a terminal; None for no such lines.
 
     Returns:
         A History: `.curves`, `.steps`, `.seconds`, `.last("val_accuracy")`.
@@ -180,10 +187,14 @@ def fit(
             _validate.fail_type("callbacks", "Keras callbacks only", callback)
     label = model.name if label is None else _validate.string("label", label)
     curve = _validate.boolean("curve", curve)
+    if spent is not None:
+        _validate.function("spent", spent, takes=0)
+    if say is not None:
+        _validate.function("say", say, takes=1)
 
     steps_per_epoch = -(-len(x) // batch_size)
     history = History(label, steps_per_epoch=steps_per_epoch)
-    progress = _Progress(label, epochs, steps_per_epoch)
+    progress = _Progress(label, epochs, steps_per_epoch, spent, say)
     progress.start()
     started = time.perf_counter()
     diverged: _Diverged | None = None
@@ -218,7 +229,7 @@ def fit(
             if interrupt.again:
                 progress.close()
                 raise
-            history.note = f"interrupted in epoch {watch.epoch} of {epochs}"
+            history.note = f"interrupted in epoch {progress.of_all(watch.epoch)}"
         except BaseException:
             progress.close()
             raise
@@ -226,11 +237,15 @@ def fit(
             history.seconds = time.perf_counter() - started
             _tidy_model(model)
     if not history.note and history.epochs < epochs:
-        history.note = f"ended by a callback, of {epochs} epochs"
+        if spent is None:
+            history.note = f"ended by a callback, of {epochs} epochs"
+        elif spent() < 1:
+            history.note = "ended by a callback before its time"
     progress.finish(_final_line(history))
     if diverged is not None:
         # `from None`: the frames between are Keras' and say nothing about the cause.
-        raise _divergence(model, history, diverged, epochs) from None
+        epoch = progress.of_all(diverged.epoch)
+        raise _divergence(model, history, diverged, epoch) from None
     if curve and progress.in_notebook and history.steps["loss"]:
         from IPython.display import display
 
@@ -461,6 +476,7 @@ class _Watch:
             if isinstance(value, numbers.Real):
                 self._history.curves.setdefault(name, []).append(float(value))
         self._history.epochs = epoch + 1
+        self._progress.epoch_ended(epoch + 1, logs)
         if self._interrupt.asked:
             raise KeyboardInterrupt
 
@@ -577,7 +593,7 @@ def _tidy_model(model: Any) -> None:
 
 
 def _divergence(
-    model: Any, history: History, error: _Diverged, epochs: int
+    model: Any, history: History, error: _Diverged, epoch: str
 ) -> TrainingDiverged:
     losses = history.steps["loss"]
     last = losses[-1] if losses else None
@@ -596,7 +612,7 @@ def _divergence(
         rate = ""
     return TrainingDiverged(
         f"Training of {history.label!r} diverged: the loss became {error.loss} in "
-        f"epoch {error.epoch} of {epochs}, step {error.step} of "
+        f"epoch {epoch}, step {error.step} of "
         f"{history.steps_per_epoch}; "
         f"{before}. Try a learning rate ten times smaller{rate}, clip the gradients "
         "(clipnorm=1.0 in the optimizer), check that inputs are scaled (for example to "
@@ -619,18 +635,32 @@ def _in_notebook() -> bool:
 
 
 class _Progress:
-    """Progress on the one place that fits: notebook, terminal, or only a last line."""
+    """Progress on the one place that fits: notebook, terminal, or lines that stay."""
 
-    def __init__(self, label: str, epochs: int, steps: int) -> None:
+    def __init__(
+        self,
+        label: str,
+        epochs: int,
+        steps: int,
+        spent: Callable[[], float] | None = None,
+        say: Callable[[str], None] | None = None,
+    ) -> None:
         self.label = label
         self.epochs = epochs
         self.steps = steps
+        self.spent = spent
+        self.say = say
         self.in_notebook = _in_notebook()
         self.in_terminal = not self.in_notebook and sys.stdout.isatty()
+        self.live = self.in_notebook or self.in_terminal
         self._handle: Any = None
-        self._started = time.perf_counter()
+        self._first: tuple[float, float] | None = None
         self._next = 0.0
         self._drawn = False
+
+    def of_all(self, epoch: int) -> str:
+        """Return an epoch's number, with that of all where they are what ends it."""
+        return f"{epoch}" if self.spent is not None else f"{epoch} of {self.epochs}"
 
     def start(self) -> None:
         """Say that it began: compiling the first step can take a while."""
@@ -639,17 +669,48 @@ class _Progress:
     def update(self, epoch: int, step: int, loss: float | None) -> None:
         """Show the state, at most a few times a second."""
         now = time.perf_counter()
-        if now < self._next:
+        # Where nothing is drawn, only the first look counts: time is told from there.
+        if now < self._next or (self._first is not None and not self.live):
             return
         self._next = now + 1 / _UPDATES_PER_SECOND
-        done = ((epoch - 1) * self.steps + step) / (self.epochs * self.steps)
-        passed = now - self._started
-        text = f"{self.label}: epoch {epoch} of {self.epochs}, {done:.0%}"
+        done = self._done(epoch, step)
+        if self._first is None:
+            self._first = now, done
+        text = f"{self.label}: epoch {self.of_all(epoch)}, {done:.0%}"
         if loss is not None:
             text += f" · loss {loss:.4g}"
-        if done < 1 and passed > 1:
-            text += f" · about {_duration(passed * (1 / done - 1))} left"
-        self._draw(text, done)
+        self._draw(text + self._left(now, done), done)
+
+    def epoch_ended(self, epoch: int, logs: Mapping[str, Any]) -> None:
+        """Say how far it is where nothing is drawn; the last line is said anyway."""
+        done = self._done(epoch, self.steps)
+        if self.say is None or self.live or done >= 1:
+            return
+        text = f"{self.label}: epoch {self.of_all(epoch)}"
+        if self.spent is not None:
+            text += f", {done:.0%}"
+        name = _shown_metric(logs)
+        for key in ("loss", "val_loss", name, f"val_{name}"):
+            if key and logs.get(key) is not None:
+                text += f" · {metric_words(key)} {_value(key, float(logs[key]))}"
+        self.say(text + self._left(time.perf_counter(), done))
+
+    def _done(self, epoch: int, step: int) -> float:
+        """Return the part that is done, from 0 to 1: of the time, or of the epochs."""
+        done = ((epoch - 1) * self.steps + step) / (self.epochs * self.steps)
+        return done if self.spent is None else max(self.spent(), done)
+
+    def _left(self, now: float, done: float) -> str:
+        """Return words for the time that is left, or "" where nobody can tell.
+
+        It follows from what was done since the first step that was seen. What lies
+        before it tells nothing: epochs of an earlier process, and the compilation.
+        """
+        begun, before = self._first or (now, done)
+        passed, gained = now - begun, done - before
+        if done >= 1 or passed <= 1 or gained <= 0:
+            return ""
+        return f" · about {_duration(passed * (1 - done) / gained)} left"
 
     def _draw(self, text: str, done: float) -> None:
         if self.in_notebook:
