@@ -15,7 +15,7 @@ import keras  # isort: skip
 from keras import layers, ops  # isort: skip
 from PIL import Image  # isort: skip
 
-SIDE = 80
+SIDE = 180
 WIDTHS = [178, 89, 87, 43, 41, 20, 18, 9, 7]
 FILTERS = [32, 32, 64, 64, 128, 128, 256, 256, 256]
 cell_with = cells_of("11_intermediate_activations")
@@ -29,7 +29,6 @@ def lesson():
     names |= {"nets": nets, "interpret": interpret, "records": records}
     for text in (
         "def resized(",
-        "def with_filters_of(",
         "def pictures_of(",
         "def likeness(",
         "def summary(",
@@ -41,23 +40,17 @@ def lesson():
         exec(functions_in(cell_with(text)), names)
     names["square"] = photographs.chelsea()[:, 75:375]
     names["photograph"] = names["resized"](names["square"], 180)
-    names["trained"] = records.trained_model("plain_convnet")
-    names["net"] = names["with_filters_of"](names["trained"], 180)
+    names["net"] = records.trained_model("plain_convnet")
     exec(cell_with("activation_model = "), names)
     return SimpleNamespace(**names, namespace=names)
 
 
 @pytest.fixture(scope="module")
 def data(needs_real_images):
-    counts = {"train": 1, "validation": 400, "test": 400}
+    counts = {"train": 1, "validation": 300, "test": 300}
     data = load("cats_vs_dogs", image_size=SIDE, dtype="uint8", **counts)
     needs_real_images(data)
     return data
-
-
-@pytest.fixture(scope="module")
-def small(lesson):
-    return lesson.with_filters_of(lesson.trained, SIDE)
 
 
 @pytest.fixture(scope="module")
@@ -71,10 +64,10 @@ def untrained():
 
 
 @pytest.fixture(scope="module")
-def summaries(lesson, data, small, untrained):
+def summaries(lesson, data, untrained):
     """(means, zeros, live) of the trained network, and of each untrained one."""
-    images = data.x_test[:150]
-    return [lesson.summary(model, images) for model in (small, *untrained)]
+    images = data.x_test[:100]
+    return [lesson.summary(model, images) for model in (lesson.net, *untrained)]
 
 
 # --- The activation model -------------------------------------------------------------
@@ -110,22 +103,9 @@ def test_a_nested_network_cannot_be_cut_from_outside_but_watched(lesson):
     np.testing.assert_allclose(found, lesson.maps[-1], rtol=1e-4, atol=1e-5)
 
 
-def test_the_filters_are_the_trained_ones(lesson):
-    pairs = zip(
-        lesson.convolutions_of(lesson.net),
-        lesson.convolutions_of(lesson.trained),
-        strict=True,
-    )
-    for own, learned in pairs:
-        for ours, theirs in zip(own.get_weights(), learned.get_weights(), strict=True):
-            np.testing.assert_array_equal(ours, theirs)
-
-
-def test_both_trained_networks_call_the_cat_a_dog(lesson):
-    for name in ("plain_convnet", "mini_xception"):
-        model = records.trained_model(name)
-        image = lesson.resized(lesson.square, model.input_shape[1])
-        assert 0.5 < float(model.predict_on_batch(image)[0, 0]) < 0.9
+def test_the_plain_network_calls_the_cat_a_cat(lesson):
+    image = lesson.resized(lesson.square, SIDE)
+    assert float(lesson.net.predict_on_batch(image)[0, 0]) < 0.3
 
 
 def test_the_map_that_is_not_there_has_no_values(lesson):
@@ -151,31 +131,29 @@ def test_a_number_of_the_last_convolution_sees_78_pixels():
 # --- Like the photograph --------------------------------------------------------------
 
 
-def test_maps_lose_the_photograph_with_depth_trained_or_not(
-    lesson, data, small, untrained
-):
-    images = data.x_test[:24]
+def test_maps_lose_the_photograph_with_depth_trained_or_not(lesson, data, untrained):
+    images = data.x_test[:16]
     gray = images.astype("float32").mean(axis=-1, keepdims=True)
-    learned = np.array(lesson.likeness(small, images, gray))
+    learned = np.array(lesson.likeness(lesson.net, images, gray))
     random = np.array([lesson.likeness(model, images, gray) for model in untrained])
     assert learned[0] > 0.9
     assert learned[0] - learned[-1] > 0.15
     assert (random[:, 0] > 0.9).all()
     assert (random[:, 0] - random[:, -1] > 0.1).all()
     assert (learned[2:] < random[:, 2:]).all()
-    other = np.array(lesson.likeness(small, images, np.roll(gray, 1, axis=0)))
-    assert (other < learned).all()
+    other = np.array(lesson.likeness(lesson.net, images, np.roll(gray, 1, axis=0)))
+    assert (other[:-1] < learned[:-1]).all()
     assert other[-1] > other[0] + 0.15
-    assert learned[-1] - other[-1] < 0.2
+    assert abs(learned[-1] - other[-1]) < 0.15
 
 
 # --- Zeros and dead channels ----------------------------------------------------------
 
 
-def test_the_summary_in_batches_is_that_of_all_images(lesson, data, small):
+def test_the_summary_in_batches_is_that_of_all_images(lesson, data):
     images = data.x_test[:7]
-    means, zeros, live = lesson.summary(small, images, batch_size=3)
-    for k, stack in enumerate(interpret.activations(small, images).values()):
+    means, zeros, live = lesson.summary(lesson.net, images, batch_size=3)
+    for k, stack in enumerate(interpret.activations(lesson.net, images).values()):
         share, dead = interpret.sparsity(stack)
         np.testing.assert_allclose(zeros[k], share, rtol=1e-6)
         np.testing.assert_allclose((~live[k].any(axis=0)).mean(), dead)
@@ -184,10 +162,11 @@ def test_the_summary_in_batches_is_that_of_all_images(lesson, data, small):
         )
 
 
-def test_training_made_the_network_sparser_in_every_layer(summaries):
+def test_training_made_the_network_sparser_behind_the_second_layer(summaries):
     learned, *random = (zeros for _, zeros, _ in summaries)
-    assert ((learned > 0.7) & (learned < 0.9)).all()
-    assert all((zeros < learned - 0.05).all() for zeros in random)
+    assert ((learned[2:] > 0.55) & (learned[2:] < 0.87)).all()
+    assert (np.mean(random, axis=0)[2:] < learned[2:] - 0.05).all()
+    assert all(zeros[2:].mean() < learned[2:].mean() - 0.1 for zeros in random)
     assert all(abs(zeros[2:].mean() - 0.5) < 0.1 for zeros in random)
 
 
@@ -205,26 +184,26 @@ def test_the_more_images_the_fewer_channels_are_dead(summaries, seed):
         for layer in live
     ]
     assert all(one >= few >= many for one, few, many in dead)
-    assert all(one > many for one, _, many in dead)
-    assert dead[0][-1] < 0.75 * dead[0][0]
+    assert np.mean([one for one, _, _ in dead]) > np.mean([m for _, _, m in dead])
+    # Of the first layer all but one channel speak on some image.
+    assert (~live[0].any(axis=0)).sum() <= 1
 
 
-def test_training_silenced_more_than_half_of_the_last_layers(summaries):
-    silent = [
-        [(~live[k].any(axis=0)).mean() for k in (6, 8)] for _, _, live in summaries
-    ]
-    assert (np.array(silent[0]) > 0.5).all()
-    assert (np.array(silent[1:]) < 0.45).all()
+def test_training_silenced_a_fifth_of_the_last_layer(summaries):
+    silent = [(~live[8].any(axis=0)).mean() for _, _, live in summaries]
+    assert 0.15 < silent[0] < 0.3
+    assert max(silent[1:]) < silent[0] - 0.05
+    assert np.mean(silent[1:]) < 0.15
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_silent_filters_get_no_gradient(summaries, data, small, lesson, seed):
+def test_silent_filters_get_no_gradient(summaries, data, lesson, seed):
     silent = ~summaries[0][2][-1].any(axis=0)
-    pick = np.random.default_rng(seed).choice(150, 8, replace=False)
+    pick = np.random.default_rng(seed).choice(100, 8, replace=False)
     x = data.x_test[pick].astype("float32")
     y = data.y_test[pick, None].astype("float32")
-    _, slopes = gradients.weight_gradients(small, x, y, "binary_crossentropy")
-    kernel = lesson.convolutions_of(small)[-1].kernel
+    _, slopes = gradients.weight_gradients(lesson.net, x, y, "binary_crossentropy")
+    kernel = lesson.shown[-1].kernel
     slope = np.abs(slopes[kernel.path]).max(axis=(0, 1, 2))
     assert slope[silent].max() == 0
     assert slope[~silent].max() > 0
@@ -246,25 +225,24 @@ def test_standardized_noise_has_the_contrast_of_the_cat(lesson, seed):
     assert len(vary) >= 4
     assert ratio.max() > 20
     assert ratio.min() < 2
-    for channel in vary:
-        drawn = lesson.stretched(on_card[..., channel])
-        assert drawn.std() == pytest.approx(0.25, rel=0.05)
-        assert drawn.mean() == pytest.approx(0.5, abs=0.02)
+    drawn = [lesson.stretched(on_card[..., channel]) for channel in vary]
+    assert np.median([one.std() for one in drawn]) == pytest.approx(0.25, rel=0.05)
+    assert np.mean([one.mean() for one in drawn]) == pytest.approx(0.5, abs=0.02)
 
 
 def test_the_weakest_maps_are_black_on_the_scale_of_the_layer(lesson):
     stack = lesson.maps[0][0]
     largest = stack.max(axis=(0, 1))
     weakest = np.sort(largest[largest > 0])[:4] / largest.max()
-    assert weakest[0] < 0.005
-    assert weakest[-1] < 0.05
+    assert weakest[0] < 0.05
+    assert weakest[-1] < 0.1
 
 
 def test_drawing_with_the_bug_changes_what_is_measured(lesson):
     stack = lesson.maps[0].copy()
     share, silent = interpret.sparsity(stack)
-    assert share > 0.7
-    assert silent > 0.2
+    assert share > 0.5
+    assert silent > 0.1
     for channel in range(stack.shape[-1]):
         lesson.picture_with_a_bug(stack, channel)
     assert interpret.sparsity(stack) == (0.0, 0.0)
@@ -298,26 +276,28 @@ def test_a_probe_of_noise_is_at_chance_and_a_dead_channel_does_no_harm(lesson, s
 
 
 @pytest.fixture(scope="module")
-def last_means(data, small, untrained):
+def last_means(lesson, data, untrained):
     """The means of the last convolution's maps: validation and test images."""
     images = np.concatenate([data.x_validation, data.x_test])
     found = []
-    for model in (small, *untrained):
+    for model in (lesson.net, *untrained):
         last = next(k for k in reversed(model.layers) if isinstance(k, layers.Conv2D))
         means = layers.GlobalAveragePooling2D()(last.output)
         found.append(keras.Model(model.input, means).predict(images, verbose=0))
     return found
 
 
-def test_training_helps_the_last_probe_a_little(lesson, data, last_means):
+def test_training_helps_the_last_probe_and_depth_alone_does_not(
+    lesson, data, last_means
+):
     n = len(data.x_validation)
     learned, *random = (
         lesson.probe(means[:n], data.y_validation, means[n:], data.y_test)
         for means in last_means
     )
-    assert 0.64 < learned < 0.74
-    assert all(0.55 < accuracy < learned + 0.02 for accuracy in random)
-    assert np.mean(random) < learned - 0.02
+    assert 0.68 < learned < 0.84
+    assert all(0.5 < accuracy < learned - 0.05 for accuracy in random)
+    assert abs(np.mean(random) - 0.6) < 0.05
 
 
 def test_in_a_network_that_learned_much_the_classes_part_with_depth(lesson, data):
@@ -346,5 +326,5 @@ def test_the_best_of_many_channels_is_best_by_luck(lesson, last_means, data, pla
     assert right > 0.62
     cats, dogs = (features[labels == k].mean(axis=0) for k in (0, 1))
     limits, signs = (cats + dogs) / 2, np.where(dogs > cats, 1, -1)
-    again = lesson.hits(means[400:], data.y_test, limits, signs)
-    assert again[channel] < 0.58
+    again = lesson.hits(means[300:], data.y_test, limits, signs)
+    assert again[channel] < 0.6

@@ -183,18 +183,41 @@ def result_rows() -> list[str]:
     """Return rows of a table: what was measured, what came out, and on what."""
     read = {
         name: json.loads((ROOT / "results" / f"{name}.json").read_text("utf-8"))
-        for name in ("cats_vs_dogs/mini_xception", "lesson_times", "benchmarks")
+        for name in (
+            "cats_vs_dogs/mini_xception",
+            "cats_vs_dogs/mini_xception_brief",
+            "cats_vs_dogs/plain_convnet_brief",
+            "lesson_times",
+            "benchmarks",
+        )
     }
-    runs = read["cats_vs_dogs/mini_xception"]["runs"]
+    small = read["cats_vs_dogs/mini_xception"]
+    runs, recipe = small["runs"], small["recipe"]["data"]
     accuracies = sorted(100 * run["metrics"]["test_accuracy"] for run in runs)
-    photographs = read["cats_vs_dogs/mini_xception"]["data"]["train"]
     rows = [
         (
-            f"Mini-Xception, {photographs:,} photographs of cats and dogs, test images",
+            f"Mini-Xception, {recipe['train']:,} photographs of cats and dogs of "
+            f"{recipe['image_size']}×{recipe['image_size']} pixels, test images",
             f"{accuracies[0]:.1f} to {accuracies[-1]:.1f} % right ({len(runs)} seeds)",
             runs[0]["hardware"],
         )
     ]
+    large = [
+        read[f"cats_vs_dogs/{net}_brief"] for net in ("plain_convnet", "mini_xception")
+    ]
+    side = large[0]["recipe"]["data"]["image_size"]
+    epochs = [record["recipe"]["epochs"] for record in large]
+    plain, mini = (
+        100 * record["runs"][0]["metrics"]["test_accuracy"] for record in large
+    )
+    rows.append(
+        (
+            f"The same photographs at {side}×{side}: the plain convnet after "
+            f"{epochs[0]} epochs, mini-Xception after {epochs[1]}",
+            f"{plain:.1f} and {mini:.1f} % right (one seed each)",
+            large[0]["runs"][0]["hardware"],
+        )
+    )
     race = {
         path.stem: json.loads(path.read_text("utf-8"))["runs"]
         for path in (ROOT / "results" / "cifar10_ten_minutes").glob("*.json")
