@@ -339,7 +339,7 @@ def test_in_the_recorded_run_each_rung_up_to_prefetching_is_faster():
     for ladder in ladders:
         images = [images for _, images in list(ladder.values())[:4]]
         assert images == sorted(images)
-        assert images[3] > 5 * images[0]
+        assert images[3] > 4 * images[0]
 
 
 def test_in_the_recorded_run_the_five_changes_do_what_the_lesson_says():
@@ -348,9 +348,10 @@ def test_in_the_recorded_run_the_five_changes_do_what_the_lesson_says():
     assert list(table)[1:4] == ["smaller batch", "vectorized map", "parallel calls"]
     assert step[1] < step[0] / 3  # a fourth of the images a step ...
     assert images[1] < 1.05 * images[0]  # ... and not more of them a second
-    assert 0.95 < images[3] / images[0] < 1.05
+    assert images[3] < 1.05 * images[0]
     for alone in (images[2], images[4], images[5]):
-        assert alone > 1.3 * images[0]
+        assert alone > 1.1 * images[0]
+    assert images[2] < min(images[4:6])  # the cache and prefetching gain the most
     assert images[6] < 1.05 * max(images)  # all five gain no more than the best one
     assert list(table)[6:] == ["all five", "all but the batch"]
     assert images[6] < images[7] < 1.05 * max(images)  # a small batch costs images
