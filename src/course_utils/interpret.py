@@ -686,7 +686,7 @@ def _value_range(value_range: Any) -> tuple[float, float]:
 def _layers(model: Any) -> list[tuple[str, Any]]:
     """Return each layer that computes, by its name, in the order of the calls."""
     if getattr(model, "inputs", None):
-        pairs = []
+        pairs: list[tuple[str, Any]] = []
         for step in _graph.follow(model).steps:
             path = (*step.path, step.name)
             if _made_of_layers(step.operation):  # a block that is a class of its own
