@@ -359,9 +359,14 @@ def test_the_recorded_runs_say_what_the_lesson_says():
     assert max(varied) > min(unvaried)
     losses = [[r["curves"]["loss"][-1] for r in x.runs] for x in (plain, augmented)]
     assert min(losses[1]) > max(losses[0])
-    for run in (*plain.runs, *augmented.runs):  # little overfitting, if any
+    for run in (*plain.runs, *augmented.runs):  # little to protect from
         held_out = run["curves"]["val_loss"]
         assert held_out[-1] - min(held_out) < 0.03
+    gaps = [
+        [r["curves"]["val_loss"][-1] - r["curves"]["loss"][-1] for r in x.runs]
+        for x in (plain, augmented)
+    ]
+    assert min(gaps[0]) > max(gaps[1])  # where overfitting begins
     assert {run["profile"] for run in plain.runs} == {"quick"}
     assert plain.recipe["epochs"] == 15
 
