@@ -1366,7 +1366,7 @@ def test_a_record_belongs_to_what_is_declared_today(name):
     for run in made.runs:
         assert re.fullmatch(r"[0-9a-f]{12}", run["commit"])
         study = name.partition("/")[0]
-        assert re.search(rf" run ({name}|{study}) ", run["command"])
+        assert re.search(rf" run ({name}|{study})( |$)", run["command"])
         assert datetime.date.fromisoformat(run["date"])
         assert all((run["hardware"], run["versions"]))
 
