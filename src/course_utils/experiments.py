@@ -284,7 +284,7 @@ def _cats_vs_dogs() -> list[Experiment]:
             f"{study}/mini_xception_brief",
             **(common | brief),
             net="mini_xception",
-            epochs=16,
+            epochs=60,
         ),
     ]
 
