@@ -20,10 +20,12 @@ GIVEN = {
     "00": "3.10 3.13",
     "01": "99.38 2.8 0.002 99.2 99.1",
     "02": "0.5",
+    "03": "256",
     "04": "0.001 1.21",
     "05": "0.36",
     "06": "91 91.2 90.5 90.8",
     "07": "1.28",
+    "08": "54 6",
     "09": "1.28 0.002 0.0001 98.0 98.4",
     "10": "0.002 0.999 88 84 92 70",
     "11": "1.28 50",
@@ -166,12 +168,15 @@ def test_a_number_of_a_title_or_a_sentence_is_found():
     cells = [
         nbformat.v4.new_markdown_cell(
             "A rate of 0.5 ($p = 0.7$). Of 12 nets, 3 % failed.\n\n> Try 0.9.\n\n"
-            "In our run 4.5 came out. `x = 0.1` <details>0.2</details>"
+            "In our run 4.5 came out. `x = 0.1` <details>0.2</details>\n\n"
+            "It took 7 ms, about 30 times as long as 112 small nets, and 5 sit still.\n\n"
+            "<!-- time -->\n**Time**: 20 minutes.\n<!-- /time -->"
         ),
-        nbformat.v4.new_code_cell('plot(0.3, title="Only 8.1 s", alt="A line.")'),
+        nbformat.v4.new_code_cell('plot(0.3, title="Only 8.1 s", alt="2 points.")'),
     ]
     stated = printed.stated(nbformat.v4.new_notebook(cells=cells))
-    assert [numbers for _, numbers in stated] == [["0.5"], ["3"], ["8.1"]]
+    found = [numbers for _, numbers in stated]
+    assert found == [["0.5"], ["3"], ["7", "~30"], ["8.1"], ["2"]]
 
 
 def test_a_quote_is_found_in_prose_and_not_in_code():

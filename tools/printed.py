@@ -3,8 +3,8 @@
 `python -m benchmarks lessons` runs each lesson and keeps what it printed, with digests
 of the code that ran and of the recorded experiments that it read. A sentence
 that says "in our run" may quote only numbers that stand there; a test compares them.
-So may any other sentence, title or alternative text with a share or a decimal number,
-but for numbers that are given: settings, other people's results, made-up examples.
+So may any other sentence, title or alternative text with a decimal number or one with
+a unit, but for numbers that are given: settings, other people's results, made-up examples.
 """
 
 from __future__ import annotations
@@ -23,6 +23,10 @@ FOLDER = ROOT / "results" / "printed"
 _OURS = re.compile(r"\bour runs?\b", re.IGNORECASE)
 _READS = re.compile(r"\brecords\.(?:load|names|read|trained_model)\b")
 _NUMBER = re.compile(r"(?<![\w.,\-])\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?(?![\w×·])")
+_UNIT = (
+    r"\s*(?:%|(?:percent|points?|times|standard errors|standard deviations|"
+    r"µs|ms|s|seconds?|minutes?|hours?|[kKMG]i?B)\b)"
+)
 _ABOUT = re.compile(
     r"\b(?:about|almost|nearly|some|over|around|more than|less than|up to|near)\s+$"
 )
@@ -125,8 +129,9 @@ def quotes(markdown: str) -> list[tuple[str, list[str]]]:
 def stated(notebook: Any) -> list[tuple[str, list[str]]]:
     """Return (sentence, its numbers) for whatever else could have been measured.
 
-    That is each sentence outside exercises, hints and formulas that has a share in
-    percent or a number with decimals, and each figure's title and alternative text.
+    That is each number with decimals or with a unit, in sentences outside exercises,
+    hints and formulas and in each figure's title and alternative text. The line of times
+    is left out: it is written from its own record.
     """
     texts = []
     for cell in notebook.cells:
@@ -136,13 +141,15 @@ def stated(notebook: Any) -> list[tuple[str, list[str]]]:
         plain = re.sub(r"<details.*?</details>", "", cell.source, flags=re.DOTALL)
         plain = re.sub(r"^>.*$|\$+[^$]*\$+|`[^`]*`", "", plain, flags=re.MULTILINE)
         plain = re.sub(r"arXiv:[\d.]+\d", "", plain)
+        plain = re.sub(r"<!-- time -->.*?<!-- /time -->", "", plain, flags=re.DOTALL)
         texts += [s for s in _sentences(plain) if not _OURS.search(s)]
     found = []
     for text in texts:
         could_be = [
             number
             for number in numbers(text)
-            if "." in number or re.search(rf"{re.escape(number.strip('~'))}\s*%", text)
+            if "." in number
+            or re.search(rf"(?<![\d,.]){re.escape(number.strip('~'))}{_UNIT}", text)
         ]
         if could_be:
             found.append((text, could_be))
