@@ -153,10 +153,11 @@ def test_it_lowers_the_loss_and_allows_a_rate_of_1(lesson, shallow):
         return over_seeds(lambda s: lesson.train(model, rate, seed=s, epochs=3)[-1])
 
     plain = {rate: last(shallow.plain, rate) for rate in (0.1, 3)}
-    normalized = {rate: last(shallow.normalized, rate) for rate in (0.1, 1)}
+    normalized = {rate: last(shallow.normalized, rate) for rate in (0.1, 1, 10)}
     assert (normalized[0.1] < plain[0.1]).all()
     assert (normalized[1] < plain[0.1]).all()
     assert (np.nan_to_num(plain[3], nan=9.0) > 2.25).all()
+    assert (np.nan_to_num(normalized[10], nan=9.0) > 2.25).all()
 
 
 def test_it_makes_depth_trainable_at_each_rate(lesson):

@@ -169,7 +169,7 @@ def test_a_number_of_a_title_or_a_sentence_is_found():
         nbformat.v4.new_markdown_cell(
             "A rate of 0.5 ($p = 0.7$). Of 12 nets, 3 % failed.\n\n> Try 0.9.\n\n"
             "In our run 4.5 came out. `x = 0.1` <details>0.2</details>\n\n"
-            "It took 7 ms, about 30 times as long as 112 small nets, and 5 sit still.\n\n"
+            "It took 7 ms, about 30 times as long as 112 nets, and 5 sit still.\n\n"
             "<!-- time -->\n**Time**: 20 minutes.\n<!-- /time -->"
         ),
         nbformat.v4.new_code_cell('plot(0.3, title="Only 8.1 s", alt="2 points.")'),

@@ -4,7 +4,7 @@
 of the code that ran and of the recorded experiments that it read. A sentence
 that says "in our run" may quote only numbers that stand there; a test compares them.
 So may any other sentence, title or alternative text with a decimal number or one with
-a unit, but for numbers that are given: settings, other people's results, made-up examples.
+a unit, but for numbers that are given: settings, others' results, made-up examples.
 """
 
 from __future__ import annotations
@@ -130,8 +130,8 @@ def stated(notebook: Any) -> list[tuple[str, list[str]]]:
     """Return (sentence, its numbers) for whatever else could have been measured.
 
     That is each number with decimals or with a unit, in sentences outside exercises,
-    hints and formulas and in each figure's title and alternative text. The line of times
-    is left out: it is written from its own record.
+    hints and formulas and in each figure's title and alternative text. The line of
+    times is left out: it is written from its own record.
     """
     texts = []
     for cell in notebook.cells:
