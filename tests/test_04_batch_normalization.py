@@ -74,7 +74,9 @@ def test_the_algorithm_by_hand_is_the_layer():
     np.testing.assert_allclose(found.y, found.from_layer, atol=1e-5)
     np.testing.assert_allclose(found.y.mean(axis=0), found.beta, atol=1e-5)
     np.testing.assert_allclose(found.y.std(axis=0), found.gamma, rtol=3e-3)
+    np.testing.assert_allclose(found.by_hand, found.at_inference, atol=1e-5)
     assert np.abs(found.at_inference - found.from_layer).max() > 1
+    run_cells(vars(found), "after 101 batches:")
     warm = ops.convert_to_numpy(found.layer(found.x, training=False))
     np.testing.assert_allclose(warm, found.from_layer, atol=1e-2)
 

@@ -783,6 +783,28 @@ def test_resnet50_without_a_top_ends_in_maps(without_file):
     assert model.count_params() == 25_636_712 - 2_049_000
 
 
+@pytest.mark.parametrize(
+    ("picture", "right"),
+    [
+        ("chelsea", {"tabby", "tiger cat", "Egyptian cat"}),
+        ("coffee", {"espresso", "cup", "coffee mug"}),
+    ],
+)
+def test_resnet50_names_what_a_photograph_shows(picture, right, monkeypatch):
+    """With the published weights, where the library's cache holds them."""
+    photographs = pytest.importorskip("skimage.data")
+    monkeypatch.setenv("COURSE_OFFLINE", "1")
+    try:
+        model = pretrained.load("resnet50")
+    except pretrained.WeightsError as error:
+        pytest.skip(error.reason)
+    photograph = getattr(photographs, picture)()
+    pixels = keras.preprocessing.image.smart_resize(photograph, (224, 224))
+    (scores,) = model.predict_on_batch(pixels[None])
+    names = [pretrained.class_names()[i] for i in np.argsort(scores)[-3:]]
+    assert right.intersection(names), names
+
+
 # --- The names of the classes ---------------------------------------------------------
 
 
