@@ -83,6 +83,8 @@ test-backends: $(READY) ## run the package's tests on JAX and PyTorch (installs 
 		KERAS_BACKEND=$$backend $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q \
 			-m "not notebook and not tensorflow_only and not repository" \
 			tests --ignore-glob "tests/test_[0-9]*" || exit 1; \
+		KERAS_BACKEND=$$backend $(BIN)/python -m pytest -q -k each_backend \
+			tests/test_09_transfer_learning.py || exit 1; \
 	done
 
 bench: $(READY) ## measure everything again and write results/ (more than an hour)

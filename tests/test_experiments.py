@@ -940,6 +940,30 @@ def test_a_rich_recipe_goes_on_with_all_that_it_had(tmp_path, monkeypatch):
     assert made.curves["loss"][0] == pytest.approx(first.losses + second.losses)
 
 
+def test_a_stop_behind_the_last_step_records_nothing_until_it_went_on(
+    tmp_path, monkeypatch
+):
+    """Without that, the raw weights would be recorded in place of their average."""
+    whole, _ = record(tmp_path / "whole", lively())
+    fit, epochs = training.fit, []
+
+    def stopping(*arguments, callbacks, **options):
+        more = [StopAfter(3)] if not epochs else []
+        history = fit(*arguments, callbacks=[*callbacks, *more], **options)
+        epochs.append(len(history.steps["loss"]) // 2)
+        return history
+
+    monkeypatch.setattr(training, "fit", stopping)
+    with pytest.raises(KeyboardInterrupt, match="3 of 3 epochs"):
+        record(tmp_path, lively())
+    assert not (tmp_path / "study" / "lively.json").exists()
+    made, _ = record(tmp_path, lively())
+    assert epochs == [3, 0]
+    assert made.curves == whole.curves | {"seconds": made.curves["seconds"]}
+    for metric, values in whole.metrics.items():
+        assert made.metrics[metric] == pytest.approx(values, abs=1e-3), metric
+
+
 class Ticking:
     """A clock on which each look takes a second."""
 
@@ -1284,8 +1308,12 @@ def test_an_uncommitted_package_is_not_recorded(monkeypatch, capsys):
 def test_the_course_records_nothing_from_uncommitted_code(monkeypatch):
     monkeypatch.setattr(experiments, "_commit", lambda: ("abc", False))
     monkeypatch.setattr(experiments, "fingerprint", None)  # nothing is even built
-    with pytest.raises(ValueError, match="not committed"):
-        experiments.run(TINY)
+    for commit in ("", "abc", "0123456789ab"):
+        with pytest.raises(ValueError, match="not committed"):
+            experiments.run(TINY, commit=commit)
+    monkeypatch.setattr(experiments, "_commit", lambda: ("0123456789ab", True))
+    with pytest.raises(ValueError, match="names abcdef0, but this is a checkout of 01"):
+        experiments.run(TINY, commit="abcdef0")
 
 
 def test_without_a_checkout_the_commit_must_be_named(monkeypatch, capsys):

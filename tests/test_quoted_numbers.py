@@ -101,9 +101,10 @@ def notebook_of(*sources):
 
 @pytest.fixture
 def recorded(tmp_path, monkeypatch):
-    """A folder with five records of four studies, one of which keeps a net."""
+    """A folder with six records of four studies, one of which keeps a net."""
     for name in (
         "digits/dense",
+        "digits/dense_wide",
         "digits/convnet",
         "digits_long/dense",
         "pets/small",
@@ -120,11 +121,21 @@ def recorded(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("source", "names"),
     [
-        ('records.load("digits/dense")', ["digits/dense"]),
-        ('records.load(f"digits/{n}")', ["digits/convnet", "digits/dense"]),
+        ('records.load("digits/convnet")', ["digits/convnet"]),
+        (
+            'records.load(f"digits/{n}")',
+            ["digits/convnet", "digits/dense", "digits/dense_wide"],
+        ),
         (
             '[n for n in records.names() if n.startswith("digits")]',
-            ["digits/convnet", "digits/dense", "digits_long/dense"],
+            [
+                *("digits/convnet", "digits/dense", "digits/dense_wide"),
+                "digits_long/dense",
+            ],
+        ),
+        (
+            '[n for n in records.names() if n.startswith("digits/dense")]',
+            ["digits/dense", "digits/dense_wide"],
         ),
         ('records.trained_model("net")', ["pets/small"]),
         ('load("digits")', []),

@@ -123,8 +123,9 @@ def test_a_terminal_shows_progress_on_one_line_that_is_overwritten(monkeypatch):
     monkeypatch.setattr(sys, "stdout", terminal)
     fit(net(), X, Y, epochs=2, label="plain")
     shown = terminal.getvalue()
-    assert "epoch 1 of 2" in shown
-    assert "epoch 2 of 2, 100%" in shown
+    assert f"\r[{10 * ' '}] plain: preparing the first step" in shown
+    assert "plain: epoch 1 of 2, " in shown
+    assert f"\r[{10 * '#'}] plain: epoch 2 of 2, 100%" in shown
     assert shown.count("\n") == 1
     assert shown.split("\r")[-1].startswith("plain: 2 epochs in")
 

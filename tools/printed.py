@@ -48,9 +48,9 @@ def digest(notebook: Any) -> str:
 def records_read(notebook: Any) -> list[str]:
     """Return the names of the records that a notebook's code may read.
 
-    They stand as texts in the cells that call `records`. The beginning of names, as in
-    f"mnist/{name}", stands for all records that begin so, and the name of a trained net
-    for those that may keep its weights.
+    They stand as texts in the cells that call `records`. A text stands for all records
+    whose names begin so, as in f"mnist/{name}", be it a whole name itself. The name of
+    a trained net stands for those that may keep its weights.
 
     Raises:
         ValueError: such a cell names no record, so nobody can tell what it reads.
@@ -65,9 +65,7 @@ def records_read(notebook: Any) -> list[str]:
             text = node.value if isinstance(node, ast.Constant) else None
             if not text or not isinstance(text, str):
                 continue
-            if text in known:
-                here.add(text)
-            elif text in records.TRAINED:
+            if text in records.TRAINED:
                 here.update(name for name in records.TRAINED[text] if name in known)
             else:
                 here.update(name for name in known if name.startswith(text))

@@ -592,8 +592,9 @@ def run(
         seeds: which seeds, or None for all that it declares.
         results: the folder for records, or None for the course's own.
         profile: "full"; "quick" without a GPU; "smoke" for a rehearsal.
-        commit: the commit that is run, for the record. Without it, a record among the
-            course's own takes the checkout's, where nothing is uncommitted.
+        commit: the commit that is run, for the record. For a record among the course's
+            own it must be the checkout's, where nothing is uncommitted, if there is a
+            checkout; "" takes that one.
         command: the command line, for the record.
         jobs: how many such processes share the machine, for the record.
         say: gets a line of text as each seed begins and ends; and at the end of each
@@ -607,7 +608,8 @@ def run(
         ValueError: an unknown profile, a seed out of range, the data are a stand-in, or
             a record exists that was made by another recipe, by layers or an optimizer
             with other settings, or on other arrays (move it away to begin anew), or a
-            record of the course would come from changes that are not committed.
+            record of the course would come from changes that are not committed or from
+            another commit than the one that is named.
         TrainingDiverged: the loss became NaN; earlier runs are kept.
         MemoryError: the device's memory does not hold a step; earlier runs are kept.
         OSError: the disk takes no more; earlier runs and epochs are kept.
@@ -622,8 +624,8 @@ def run(
     _validate.integer("jobs", jobs, 1)
     _validate.function("say", say, takes=1)
     experiment = experiment.at(profile)
-    if results is None and not commit:
-        commit = _clean_commit()  # what the course shows must say what was run
+    if results is None:
+        commit = _clean_commit(commit)  # what the course shows must say what was run
     results = _results_folder(results)
     target = results / f"{experiment.name}.json"
     if seeds is None:
@@ -757,7 +759,7 @@ def _train(
         spent = functools.partial(clock.spent, experiment.minutes)
     if experiment.ema:
         callbacks.append(keras.callbacks.SwapEMAWeights())
-    fit(
+    history = fit(
         model,
         data.x_train,
         _targets(model, data.y_train),
@@ -772,7 +774,10 @@ def _train(
         say=say,
     )
     finished = len(steps.log)
-    if finished < experiment.epochs and not steps.budget_is_spent():
+    whole = finished == experiment.epochs or steps.budget_is_spent()
+    # Keras puts the average of the weights in place at the end, which an interrupt
+    # skips even behind the last step.
+    if history.interrupted or not whole:
         raise KeyboardInterrupt(
             f"stopped after {finished} of {experiment.epochs} epochs; the same command "
             "goes on from there"
@@ -1539,7 +1544,8 @@ def _run_command(chosen: argparse.Namespace, arguments: list[str]) -> int:
         run(
             experiment,
             seeds=chosen.seeds,
-            results=chosen.results,
+            # The commit was looked at above, once: what runs is already imported.
+            results=_results_folder(chosen.results),
             profile=chosen.profile,
             commit=commit,
             command=_shared_command(arguments),

@@ -44,6 +44,8 @@ class History:
         seconds: wall time, validation and compilation included.
         steps_per_epoch: the number of steps in a whole epoch.
         note: one sentence where the run ended before its time, else "".
+        interrupted: whether it was stopped by Ctrl-C or the notebook's stop button,
+            be it behind the last step.
     """
 
     label: str
@@ -53,6 +55,7 @@ class History:
     seconds: float = 0.0
     steps_per_epoch: int = 0
     note: str = ""
+    interrupted: bool = False
 
     def last(self, name: str) -> float:
         """Return a metric at the end of the last whole epoch.
@@ -230,6 +233,7 @@ def fit(
                 progress.close()
                 raise
             history.note = f"interrupted in epoch {progress.of_all(watch.epoch)}"
+            history.interrupted = True
         except BaseException:
             progress.close()
             raise
@@ -721,6 +725,7 @@ class _Progress:
             self._show(text, f"{bar} {html.escape(text)}")
         elif self.in_terminal:
             width = shutil.get_terminal_size().columns
+            text = f"[{'#' * round(10 * done):<10}] {text}"
             self._write("\r" + text[: width - 1].ljust(width - 1))
             self._drawn = True
 
