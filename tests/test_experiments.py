@@ -794,26 +794,9 @@ def test_the_ten_minutes_are_ten_minutes_for_all():
     assert rates["classic_xception"] == ("adadelta", 0.9)
 
 
-def kinds():
-    """One experiment of each net and its options, with augmentation where it has any.
-
-    Twice the same but for the size, the optimizer or the rates (which have tests of
-    their own) is replayed once; and one without augmentation is, and one by the clock.
-    """
-    found = {}
-    everything = [(name, e.at("smoke")) for name, e in experiments.EXPERIMENTS.items()]
-    for name, small in sorted(everything, key=lambda item: not item[1].augmented):
-        found.setdefault((small.net, str(small.options)), name)
-        if not small.augmented:
-            found.setdefault("as they are", name)
-        if small.minutes is not None:
-            found.setdefault("by the clock", name)
-    return sorted(set(found.values()))
-
-
 @pytest.mark.parametrize("name", experiments.EXPERIMENTS)
 def test_the_optimizer_and_the_rates_of_an_experiment_take_a_step(name):
-    """For those that `kinds` leaves out, too: on a net of one layer."""
+    """On a net of one layer, and so on each backend."""
     experiment = experiments.EXPERIMENTS[name]
     classes = 1 if experiment.data["name"] == "cats_vs_dogs" else 10
     last = keras.layers.Dense(classes, "sigmoid" if classes == 1 else "softmax")
@@ -836,13 +819,9 @@ def test_the_optimizer_and_the_rates_of_an_experiment_take_a_step(name):
 
 
 @pytest.mark.tensorflow_only
-@pytest.mark.parametrize("name", kinds())
+@pytest.mark.parametrize("name", experiments.EXPERIMENTS)
 def test_an_experiment_runs_in_smoke(name, tmp_path):
-    """On rendered images of the same size, which every machine can make.
-
-    Replayed are the experiments that `kinds` chooses, at least one of each study. Of
-    the others the net is the same, and the optimizer and the rates take a step above.
-    """
+    """On rendered images of the same size, which every machine can make."""
     small = experiments.EXPERIMENTS[name].at("smoke")
     classes = 2 if small.data["name"] == "cats_vs_dogs" else 10
     small = dataclasses.replace(small, data=small.data | SHAPES | {"classes": classes})
