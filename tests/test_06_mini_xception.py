@@ -380,14 +380,33 @@ def test_the_full_size_runs_say_what_the_lesson_says():
     for record in (plain, mini):
         assert record.recipe["data"]["image_size"] == 180
         assert record.seeds == [0]
-    assert plain.recipe["epochs"] >= 3 * mini.recipe["epochs"]
+        assert record.recipe["augmented"]
+        assert record.recipe["batch_size"] == 16
+    assert (plain.recipe["epochs"], mini.recipe["epochs"]) == (50, 60)
     assert plain.recipe["learning_rate"] < mini.recipe["learning_rate"]
-    rise, fast = (r.curves["val_accuracy"][0] for r in (plain, mini))
-    assert all(b > a for a, b in zip(rise[4:16], fast[4:], strict=True))
+    assert plain.recipe["schedule"] == "one_cycle"
+    spent = [record.runs[0]["seconds"] for record in (plain, mini)]
+    assert spent[0] < 3600
+    assert 1.5 < spent[1] / spent[0] < 2
+    rise, fast = (np.array(r.curves["val_accuracy"][0]) for r in (plain, mini))
+    ahead = fast[: len(rise)] > rise
+    assert ahead[38:].all()
+    assert not ahead[37]
+    assert np.count_nonzero(ahead[1:] != ahead[:-1]) >= 10  # the lines cross often
+    jumps, steps = (np.abs(np.diff(line[3:40])).mean() for line in (fast, rise))
+    assert jumps > 2 * steps
+    assert np.ptp(fast[-8:]) < 0.01  # it levels off
     (grown,), (end,) = (r.metrics["test_accuracy"] for r in (plain, mini))
     assert grown >= 0.83  # the course's aim for the plain net at full size
-    small = np.mean(records.load("cats_vs_dogs/mini_xception").metrics["test_accuracy"])
-    assert 0 < end - small < 2 * np.sqrt(end * (1 - end) / 1000)
+    apart = (end - grown) / np.sqrt(sum(p * (1 - p) / 1000 for p in (grown, end)))
+    assert 2 < apart < 3
+    assert mini.curves["accuracy"][0][-1] - fast[-1] > 0.05  # it has begun to overfit
+    gains = [
+        r.metrics["test_accuracy"][0]
+        - np.mean(records.load(f"cats_vs_dogs/{small}").metrics["test_accuracy"])
+        for r, small in ((plain, "plain_convnet_augmented"), (mini, "mini_xception"))
+    ]
+    assert gains[0] > gains[1] > 0.05
 
 
 def test_the_recorded_parts_say_what_the_lesson_says():
