@@ -291,6 +291,8 @@ def measure_book() -> list[dict]:
             ("make test, environment made", ["make", "test"]),
         ]
         for label, command in steps:
+            if "test" in label:  # of what was committed
+                subprocess.run(["git", "checkout", "--quiet", "."], cwd=clone, check=True)
             if "edit" in label:
                 lesson = next((clone / "lessons").glob("02_*.md"))
                 text = lesson.read_text(encoding="utf-8")
@@ -298,7 +300,10 @@ def measure_book() -> list[dict]:
                 lesson.write_text(edited, encoding="utf-8")
             print(f"  {label} …", flush=True)
             started = time.perf_counter()
-            subprocess.run(command, cwd=clone, check=True, stdout=subprocess.DEVNULL)
+            done = subprocess.run(command, cwd=clone, stdout=subprocess.PIPE, text=True)
+            if done.returncode:  # the clone is removed, and with it every trace
+                print(done.stdout[-5000:], flush=True)
+                done.check_returncode()
             rows.append([label, f"{time.perf_counter() - started:.0f} s"])
         shutil.rmtree(clone / ".venv", ignore_errors=True)
     return [{"title": "Book and tests", "columns": ["Step", "Time"], "rows": rows}]

@@ -386,8 +386,8 @@ def test_the_full_size_runs_say_what_the_lesson_says():
     assert plain.recipe["learning_rate"] < mini.recipe["learning_rate"]
     assert plain.recipe["schedule"] == "one_cycle"
     spent = [record.runs[0]["seconds"] for record in (plain, mini)]
-    assert spent[0] < 3600
-    assert 1.5 < spent[1] / spent[0] < 2
+    assert 50 < spent[0] / 60 < 60
+    assert 80 < spent[1] / 60 < 90
     rise, fast = (np.array(r.curves["val_accuracy"][0]) for r in (plain, mini))
     ahead = fast[: len(rise)] > rise
     assert ahead[38:].all()
