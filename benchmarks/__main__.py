@@ -292,7 +292,9 @@ def measure_book() -> list[dict]:
         ]
         for label, command in steps:
             if "test" in label:  # of what was committed
-                subprocess.run(["git", "checkout", "--quiet", "."], cwd=clone, check=True)
+                subprocess.run(
+                    ["git", "checkout", "--quiet", "."], cwd=clone, check=True
+                )
             if "edit" in label:
                 lesson = next((clone / "lessons").glob("02_*.md"))
                 text = lesson.read_text(encoding="utf-8")
