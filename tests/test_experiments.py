@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -831,6 +832,41 @@ def test_an_experiment_runs_in_smoke(name, tmp_path):
     assert 0 <= made.metrics["test_accuracy"][0] <= 1
     assert np.isfinite(made.metrics["test_loss"]).all()
     assert len(made.curves["seconds"][0]) == 1
+
+
+def test_a_net_with_one_output_is_judged_as_its_recipe_says():
+    """The first pixel is the probability, so the mirror image has another answer."""
+    images = np.zeros((4, 1, 2, 1), "float32")
+    images[:, 0, :, 0] = [[0.9, 0.3], [0.6, 0.1], [0.4, 0.2], [0.1, 0.7]]
+    labels = np.array([1, 1, 0, 0])
+    data = SimpleNamespace(x_test=images, y_test=labels)
+    first = keras.layers.Cropping2D(((0, 0), (0, 1)))
+    model = keras.Sequential([keras.Input((1, 2, 1)), first, keras.layers.Flatten()])
+    recipe = experiments.EXPERIMENTS["cats_vs_dogs/mini_xception"]
+    found = experiments._judge(recipe, model, data)
+    assert found == {
+        "test_loss": pytest.approx(-np.log([0.9, 0.6, 0.6, 0.9]).mean(), abs=1e-5),
+        "test_accuracy": 1.0,
+    }
+    both = dataclasses.replace(recipe, flip_at_test=True)
+    found = experiments._judge(both, model, data)
+    assert found == {
+        "test_loss": pytest.approx(-np.log([0.6, 0.35, 0.7, 0.6]).mean(), abs=1e-5),
+        "test_accuracy": 0.75,
+    }
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_the_labels_of_a_net_with_one_output_are_smoothed(smoothing):
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Activation("linear")])
+    recipe = dataclasses.replace(
+        experiments.EXPERIMENTS["cats_vs_dogs/mini_xception"], label_smoothing=smoothing
+    )
+    experiments._compile(recipe, model, 10)
+    loss = float(model.loss(np.ones((1, 1)), np.full((1, 1), 0.8, "float32")))
+    target = 1 - smoothing / 2
+    expected = -(target * np.log(0.8) + (1 - target) * np.log(0.2))
+    assert loss == pytest.approx(expected, abs=1e-5)
 
 
 def test_a_rich_recipe_is_recorded_with_its_calibration(tmp_path):

@@ -815,12 +815,11 @@ def _compile(experiment: Experiment, model: Any, images: int) -> None:
         weight_decay=experiment.weight_decay,
         ema=experiment.ema,
     )
-    loss: Any = "binary_crossentropy"
-    if model.output_shape[-1] > 1:
-        loss = keras.losses.CategoricalCrossentropy(
-            label_smoothing=experiment.label_smoothing
-        )
-    model.compile(optimizer, loss, metrics=["accuracy"])
+    losses = keras.losses
+    alone = model.output_shape[-1] == 1
+    loss = losses.BinaryCrossentropy if alone else losses.CategoricalCrossentropy
+    smoothing = experiment.label_smoothing
+    model.compile(optimizer, loss(label_smoothing=smoothing), metrics=["accuracy"])
 
 
 def _targets(model: Any, labels: np.ndarray) -> np.ndarray:
@@ -836,24 +835,25 @@ def _targets(model: Any, labels: np.ndarray) -> np.ndarray:
 def _judge(experiment: Experiment, model: Any, data: Any) -> dict[str, float]:
     """Measure a trained model on the test images.
 
-    With more than two classes the loss is that of the outputs themselves, whatever was
-    smoothed in training, and the calibration is measured, too.
+    The loss is that of the outputs themselves, whatever was smoothed in training. With
+    more than two classes the calibration is measured, too.
     """
-    if model.output_shape[-1] == 1:
-        loss, accuracy = model.evaluate(
-            data.x_test, data.y_test[:, None], batch_size=100, verbose=0
-        )
-        return {
-            "test_loss": round(float(loss), 5),
-            "test_accuracy": round(float(accuracy), 5),
-        }
+    alone = model.output_shape[-1] == 1
+    batch_size = 100 if alone else experiment.batch_size
 
     def outputs(images: np.ndarray) -> np.ndarray:
         if experiment.flip_at_test:
-            return recipes.flip_average(model, images, experiment.batch_size)
-        return model.predict(images, batch_size=experiment.batch_size, verbose=0)
+            return recipes.flip_average(model, images, batch_size)
+        return model.predict(images, batch_size=batch_size, verbose=0)
 
     test, labels = outputs(data.x_test), data.y_test
+    if alone:
+        likelihood = np.where(labels == 1, test[:, 0], 1 - test[:, 0])
+        found = {
+            "test_loss": -np.log(np.maximum(likelihood, 1e-7)).mean(),
+            "test_accuracy": ((test[:, 0] > 0.5) == labels).mean(),
+        }
+        return {name: round(float(value), 5) for name, value in found.items()}
     warmth = recipes.temperature(outputs(data.x_validation), data.y_validation)
     likelihood = np.maximum(test[np.arange(len(labels)), labels], 1e-30)
     found = {
