@@ -285,7 +285,6 @@ def _cats_vs_dogs() -> list[Experiment]:
             **(common | brief),
             net="mini_xception",
             epochs=60,
-            augmentation={"zoom": 0.3, "shift": 0.1},
         ),
     ]
 
