@@ -814,11 +814,13 @@ def _compile(experiment: Experiment, model: Any, images: int) -> None:
         weight_decay=experiment.weight_decay,
         ema=experiment.ema,
     )
-    losses = keras.losses
-    alone = model.output_shape[-1] == 1
-    loss = losses.BinaryCrossentropy if alone else losses.CategoricalCrossentropy
     smoothing = experiment.label_smoothing
-    model.compile(optimizer, loss(label_smoothing=smoothing), metrics=["accuracy"])
+    loss: Any = "binary_crossentropy"  # by name where it can be: records have its hash
+    if model.output_shape[-1] > 1:
+        loss = keras.losses.CategoricalCrossentropy(label_smoothing=smoothing)
+    elif smoothing:
+        loss = keras.losses.BinaryCrossentropy(label_smoothing=smoothing)
+    model.compile(optimizer, loss, metrics=["accuracy"])
 
 
 def _targets(model: Any, labels: np.ndarray) -> np.ndarray:
