@@ -815,7 +815,8 @@ def _compile(experiment: Experiment, model: Any, images: int) -> None:
         ema=experiment.ema,
     )
     smoothing = experiment.label_smoothing
-    loss: Any = "binary_crossentropy"  # by name where it can be: records have its hash
+    # A name where it can be: an object would change the digests in the records.
+    loss: Any = "binary_crossentropy"
     if model.output_shape[-1] > 1:
         loss = keras.losses.CategoricalCrossentropy(label_smoothing=smoothing)
     elif smoothing:
@@ -839,8 +840,8 @@ def _judge(experiment: Experiment, model: Any, data: Any) -> dict[str, float]:
     The loss is that of the outputs themselves, whatever was smoothed in training. With
     more than two classes the calibration is measured, too.
     """
-    alone = model.output_shape[-1] == 1
-    batch_size = 100 if alone else experiment.batch_size
+    one_output = model.output_shape[-1] == 1
+    batch_size = 100 if one_output else experiment.batch_size
 
     def outputs(images: np.ndarray) -> np.ndarray:
         if experiment.flip_at_test:
@@ -848,7 +849,7 @@ def _judge(experiment: Experiment, model: Any, data: Any) -> dict[str, float]:
         return model.predict(images, batch_size=batch_size, verbose=0)
 
     test, labels = outputs(data.x_test), data.y_test
-    if alone:
+    if one_output:  # the floor is the one of Keras' own loss
         likelihood = np.where(labels == 1, test[:, 0], 1 - test[:, 0])
         found = {
             "test_loss": -np.log(np.maximum(likelihood, 1e-7)).mean(),
